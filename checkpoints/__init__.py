@@ -1,0 +1,1 @@
+"""What is remembered: database, checkpoints, cases, reviews, effects, audit log and queue."""

@@ -1,0 +1,121 @@
+"""Cases: one run of a workflow on an event; the row says where it stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from checkpoints import schema
+from checkpoints.database import Transaction
+from checkpoints.errors import CaseNotFound
+from checkpoints.pages import Page, keyset
+
+
+class Status(StrEnum):
+    """Where a case stands."""
+
+    RECEIVED = "received"
+    RUNNING = "running"
+    WAITING_REVIEW = "waiting_review"
+    WAITING_INFO = "waiting_info"
+    APPROVED = "approved"
+    EXECUTED = "executed"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    UNCERTAIN = "uncertain"
+    ESCALATED = "escalated"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled_back"
+
+
+UNDER_WAY = (Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED)
+"""Statuses in which a worker has something to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A case; its id is also its thread's id. Times are UTC-aware."""
+
+    id: str
+    workflow: str
+    workflow_version: str
+    event_source: str
+    event_id: str
+    event: dict[str, Any]
+    title: str
+    opened_by: str
+    status: Status
+    reason: str | None = None
+    owner: str | None = None
+    head: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+_COLUMNS = [schema.cases.c[name] for name in Case.__dataclass_fields__]
+
+
+async def add_case(tx: Transaction, case: Case) -> bool:
+    """Insert a case unless its event `(source, id)` already has one; returns whether it was inserted."""
+    values = {name: getattr(case, name) for name in Case.__dataclass_fields__}
+    query = insert(schema.cases).values(values).on_conflict_do_nothing().returning(schema.cases.c.id)
+    return (await tx.sql.execute(query)).first() is not None
+
+
+async def case_of_event(tx: Transaction, source: str, event_id: str) -> Case | None:
+    """The case that an event opened, if it did."""
+    c = schema.cases.c
+    query = select(*_COLUMNS).where(c.event_source == source, c.event_id == event_id)
+    row = (await tx.sql.execute(query)).first()
+    return None if row is None else _case(row)
+
+
+async def get_case(tx: Transaction, case_id: str) -> Case:
+    """The case with this id; raises CaseNotFound."""
+    row = (await tx.sql.execute(select(*_COLUMNS).where(schema.cases.c.id == case_id))).first()
+    if row is None:
+        raise CaseNotFound(f"there is no case {case_id}")
+    return _case(row)
+
+
+async def list_cases(
+    tx: Transaction,
+    *,
+    limit: int,
+    after: str | None = None,
+    status: Status | None = None,
+    workflow: str | None = None,
+) -> Page[Case]:
+    """A page of cases, newest first; raises UnknownCursor."""
+    c = schema.cases.c
+    query = select(*_COLUMNS)
+    if status is not None:
+        query = query.where(c.status == status)
+    if workflow is not None:
+        query = query.where(c.workflow == workflow)
+    rows = (await tx.sql.execute(keyset(query, c.created_at, c.id, after, limit))).all()
+    return Page.of([_case(row) for row in rows], limit, lambda case: (case.created_at, case.id))
+
+
+async def move_case(
+    tx: Transaction,
+    case_id: str,
+    status: Status,
+    at: datetime,
+    *,
+    reason: str | None = None,
+    owner: str | None = None,
+) -> None:
+    """Set where a case stands."""
+    values = {"status": status, "reason": reason, "owner": owner, "updated_at": at}
+    await tx.sql.execute(update(schema.cases).where(schema.cases.c.id == case_id).values(values))
+
+
+def _case(row: Row[Any]) -> Case:
+    values = row._asdict()
+    return Case(**values | {"status": Status(values["status"])})

@@ -1,0 +1,96 @@
+"""Commands: what is to be done with a thread, once each; the job only says that something is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from psycopg.rows import dict_row
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from checkpoints import schema
+from checkpoints.cases import Case, Status
+from checkpoints.database import Transaction
+from checkpoints.session import Session
+
+
+class CommandKind(StrEnum):
+    """What a segment is asked to do."""
+
+    START = "start"
+    RESUME = "resume"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """An order to a thread; `dedupe_key` names what caused it, so that one cause is one command."""
+
+    id: str
+    case_id: str
+    kind: CommandKind
+    dedupe_key: str
+    payload: dict[str, Any]
+    created_at: datetime
+    crashes: int = 0
+    done_at: datetime | None = None
+
+
+_OPEN = f"""
+SELECT {", ".join(f"o.{name} AS command_{name}" for name in Command.__dataclass_fields__)},
+       {", ".join(f"c.{name} AS case_{name}" for name in Case.__dataclass_fields__)}
+FROM commands o JOIN cases c ON c.id = o.case_id WHERE o.id = %s AND o.done_at IS NULL
+"""  # noqa: S608 - names of our own fields
+_CLOSE = "UPDATE commands SET done_at = %s, outcome = %s WHERE id = %s AND done_at IS NULL"
+_COLUMNS = [schema.commands.c[name] for name in Command.__dataclass_fields__]
+
+
+async def add_command(tx: Transaction, command: Command) -> bool:
+    """Insert a command unless its cause already has one; returns whether it was inserted."""
+    values = {name: getattr(command, name) for name in Command.__dataclass_fields__}
+    query = insert(schema.commands).values(values).on_conflict_do_nothing().returning(schema.commands.c.id)
+    return (await tx.sql.execute(query)).first() is not None
+
+
+async def get_command(tx: Transaction, command_id: str) -> Command | None:
+    """The command with this id."""
+    row = (await tx.sql.execute(select(*_COLUMNS).where(schema.commands.c.id == command_id))).first()
+    if row is None:
+        return None
+    values = row._asdict()
+    return Command(**values | {"kind": CommandKind(values["kind"])})
+
+
+async def finish_command(tx: Transaction, command_id: str, outcome: str, at: datetime) -> None:
+    """Mark a command as carried out, with how its segment ended."""
+    c = schema.commands.c
+    query = update(schema.commands).where(c.id == command_id, c.done_at.is_(None))
+    await tx.sql.execute(query.values(done_at=at, outcome=outcome))
+
+
+async def count_crash(tx: Transaction, command_id: str) -> int:
+    """Add one to the command's crashes; returns how many there are now."""
+    c = schema.commands.c
+    query = update(schema.commands).where(c.id == command_id).values(crashes=c.crashes + 1)
+    return int((await tx.sql.execute(query.returning(c.crashes))).scalar_one())
+
+
+async def open_command(session: Session, command_id: str) -> tuple[Command, Case] | None:
+    """The command and its case as they are now, unless it has been carried out."""
+    async with session.turn, session.connection.cursor(row_factory=dict_row) as cursor:
+        row = await (await cursor.execute(_OPEN, (command_id,))).fetchone()
+    if row is None:
+        return None
+    command = {name: row[f"command_{name}"] for name in Command.__dataclass_fields__}
+    case = {name: row[f"case_{name}"] for name in Case.__dataclass_fields__}
+    return (
+        Command(**command | {"kind": CommandKind(command["kind"])}),
+        Case(**case | {"status": Status(case["status"])}),
+    )
+
+
+async def close_command(session: Session, command_id: str, outcome: str, at: datetime) -> None:
+    """Mark a command as carried out, on the segment's own session."""
+    async with session.pipeline() as cursor:
+        await cursor.execute(_CLOSE, (at, outcome, command_id))

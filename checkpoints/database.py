@@ -1,0 +1,143 @@
+"""The database: one Postgres, checked before use, migrated by one process at a time."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from checkpoints.errors import DatabaseAway, DatabaseUnusable
+
+OLDEST_SERVER = 14
+_DRIVER = "postgresql+psycopg"
+_PER_MAJOR = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An engine on a Postgres that has been looked at, and the address other clients of it use."""
+
+    engine: AsyncEngine
+    conninfo: str
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """One use case: commits when the block ends, undoes everything when it raises."""
+        with translated():
+            async with self.engine.begin() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert isinstance(driver, AsyncConnection)
+                yield Transaction(connection, driver)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A psycopg connection in autocommit mode, borrowed from the pool."""
+        async with autocommit(self.engine) as connection:
+            yield connection
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what SQLAlchemy and psycopg raise for a database that is away into DatabaseAway."""
+    try:
+        yield
+    except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
+        raise DatabaseAway from error
+
+
+@asynccontextmanager
+async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection[Any]]:
+    """A psycopg connection of the engine's pool in autocommit mode; raises DatabaseAway."""
+    with translated():
+        async with engine.connect() as borrowed:
+            own = await borrowed.execution_options(isolation_level="AUTOCOMMIT")
+            driver = (await own.get_raw_connection()).driver_connection
+            assert isinstance(driver, AsyncConnection)
+            # A pipeline that fails skips what it was to prepare, and psycopg would believe it prepared.
+            driver.prepare_threshold = None
+            try:
+                yield driver
+            finally:
+                if driver.info.transaction_status is not TransactionStatus.IDLE:
+                    await own.invalidate()  # giving it back would fail, and hide what went wrong before
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction, seen through SQLAlchemy and through psycopg: both speak on the same connection."""
+
+    sql: SqlConnection
+    driver: AsyncConnection[Any]
+
+
+@asynccontextmanager
+async def open_database(url: str, *, connections: int = 20) -> AsyncIterator[Database]:
+    """Open the database at a `postgresql://` address.
+
+    Raises:
+        DatabaseUnusable: the address is malformed, nobody answers there, or the server is too old.
+    """
+    address = parse_address(url)
+    await _look_at(to_conninfo(address))
+    engine = create_async_engine(
+        address.set(drivername=_DRIVER), pool_size=connections, max_overflow=connections, pool_pre_ping=True
+    )
+    try:
+        yield Database(engine, to_conninfo(address))
+    finally:
+        await engine.dispose()
+
+
+def parse_address(url: str) -> URL:
+    """The parsed address; raises DatabaseUnusable for anything but Postgres."""
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnusable(
+            "DATABASE_URL is not a database address: postgresql://user@host/name"
+        ) from error
+    if address.get_backend_name() not in {"postgresql", "postgres"}:
+        raise DatabaseUnusable(f"DATABASE_URL must name a Postgres, not {address.get_backend_name()}")
+    return address
+
+
+def to_conninfo(address: URL) -> str:
+    """The same address as psycopg and libpq read it."""
+    return address.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def _look_at(conninfo: str) -> None:
+    try:
+        connection = await AsyncConnection.connect(conninfo, autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        reason = (str(error).strip().splitlines() or ["no answer"])[-1]
+        raise DatabaseUnusable(f"the database cannot be reached: {reason}") from error
+    async with connection:
+        version = connection.info.server_version
+    if version < OLDEST_SERVER * _PER_MAJOR:
+        found = version // _PER_MAJOR
+        raise DatabaseUnusable(
+            f"the database is Postgres {found}; Countersign needs {OLDEST_SERVER} or newer"
+        )
+
+
+def sibling(url: str, name: str) -> str:
+    """The address of another database on the same server."""
+    return (
+        parse_address(url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    )
+
+
+async def drop_database(url: str, name: str) -> None:
+    """Drop a database of the server at `url`, ending whoever is connected to it."""
+    async with await AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))

@@ -1,0 +1,199 @@
+"""The ledger: grants, each the right to run one action once, and the effects that used them."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from psycopg import AsyncCursor, Rollback
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from sqlalchemy import insert, select
+
+from checkpoints import schema
+from checkpoints.audit import Event, append_events
+from checkpoints.database import Transaction
+from checkpoints.errors import GrantUnusable
+from checkpoints.session import Session
+
+
+class EffectState(StrEnum):
+    """What is known of a deed."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """The right to run the action with this digest once, until it expires.
+
+    Attributes:
+        basis: `{"rules": …}` for an automatic grant, `{"people": […]}` for one that was voted.
+    """
+
+    id: str
+    case_id: str
+    review_id: str | None
+    proposal_id: str
+    digest: str
+    action: dict[str, Any]
+    basis: dict[str, Any]
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EffectRow:
+    """A deed in the ledger, under its idempotency key."""
+
+    key: str
+    case_id: str
+    grant_id: str
+    tool: str
+    tool_version: str
+    arguments: dict[str, Any]
+    digest: str
+    state: EffectState
+    attempts: int = 0
+    receipt: dict[str, Any] | None = None
+    error: str | None = None
+    intended_at: datetime
+    ended_at: datetime | None = None
+
+
+_INSERT_GRANT = """
+INSERT INTO grants (id, case_id, review_id, proposal_id, digest, action, basis, issued_at, expires_at)
+VALUES (%(id)s, %(case_id)s, %(review_id)s, %(proposal_id)s, %(digest)s, %(action)s, %(basis)s,
+        %(issued_at)s, %(expires_at)s)
+"""
+_USE_GRANT = """
+UPDATE grants SET used_at = %(at)s
+WHERE id = %(id)s AND case_id = %(case_id)s AND digest = %(digest)s
+  AND used_at IS NULL AND expires_at > %(at)s
+RETURNING id
+"""
+_INTEND = """
+INSERT INTO effects (key, case_id, grant_id, tool, tool_version, arguments, digest, state, intended_at)
+VALUES (%(key)s, %(case_id)s, %(grant_id)s, %(tool)s, %(tool_version)s, %(arguments)s, %(digest)s,
+        'intended', %(intended_at)s)
+ON CONFLICT (key) DO NOTHING RETURNING key
+"""
+_KNOWN = "SELECT key FROM effects WHERE key = %(key)s"
+_SETTLE = """
+UPDATE effects SET state = %(state)s, receipt = %(receipt)s, error = %(error)s, ended_at = %(at)s
+WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key
+"""
+
+
+async def add_grant(tx: Transaction, grant: Grant) -> None:
+    """Store the grant that a decision gives."""
+    await tx.sql.execute(insert(schema.grants).values(asdict(grant)))
+
+
+async def effects_of(tx: Transaction, case_id: str) -> list[EffectRow]:
+    """All deeds of a case, in the order they were intended."""
+    e = schema.effects.c
+    columns = [e[name] for name in EffectRow.__dataclass_fields__]
+    query = select(*columns).where(e.case_id == case_id).order_by(e.intended_at, e.key)
+    return [_effect(row._asdict()) for row in (await tx.sql.execute(query)).all()]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLedger:
+    """The ledger as the gateway writes it: on the segment's own session, around the checkpoints."""
+
+    session: Session
+
+    async def effect(self, key: str) -> EffectRow | None:
+        """The deed under this idempotency key."""
+        return next(iter(await self._effects("key = %s", key)), None)
+
+    async def effects(self, case_id: str) -> list[EffectRow]:
+        """All deeds of a case."""
+        return await self._effects("case_id = %s", case_id)
+
+    async def grant_for(self, case_id: str, proposal_id: str) -> Grant | None:
+        """The newest grant that people gave for this proposal, used or not."""
+        query = """SELECT * FROM grants WHERE case_id = %s AND proposal_id = %s AND review_id IS NOT NULL
+                   ORDER BY issued_at DESC LIMIT 1"""
+        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+            row = await (await cursor.execute(query, (case_id, proposal_id))).fetchone()
+        return None if row is None else Grant(**row)
+
+    async def intend(self, grant: Grant, effect: EffectRow, event: Event) -> bool:
+        """Use up the grant and write the intent, before the call.
+
+        A grant without a review is the gateway's own, given by the rules, and is stored here.
+
+        Returns:
+            False if the key already has a deed: nothing was written, and the deed must not be started again.
+
+        Raises:
+            GrantUnusable: the grant is used, expired, or for another action; nothing was written.
+        """
+        async with self.session.transaction() as cursor:
+            if grant.review_id is None:
+                await cursor.execute(_INSERT_GRANT, _row(grant))
+            use = {
+                "id": grant.id,
+                "case_id": effect.case_id,
+                "digest": effect.digest,
+                "at": effect.intended_at,
+            }
+            if not await _written(cursor, _USE_GRANT, use):
+                raise Rollback if await _written(cursor, _KNOWN, {"key": effect.key}) else GrantUnusable
+            if not await _written(cursor, _INTEND, _row(effect)):
+                raise Rollback
+            await append_events(cursor, [event])
+            return True
+        return False
+
+    async def attempt(self, key: str) -> None:
+        """Count one more call of the tool for this deed."""
+        async with self.session.pipeline() as cursor:
+            await cursor.execute("UPDATE effects SET attempts = attempts + 1 WHERE key = %s", (key,))
+
+    async def settle(
+        self,
+        key: str,
+        state: EffectState,
+        event: Event,
+        *,
+        receipt: dict[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Write how a deed ended, with its event; what is already settled stays as it is."""
+        row = {
+            "key": key,
+            "state": state,
+            "receipt": None if receipt is None else Jsonb(receipt),
+            "error": error,
+            "at": event.at,
+        }
+        async with self.session.transaction() as cursor:
+            if await _written(cursor, _SETTLE, row):
+                await append_events(cursor, [event])
+
+    async def _effects(self, where: str, value: str) -> list[EffectRow]:
+        query = f"SELECT * FROM effects WHERE {where} ORDER BY intended_at, key"  # noqa: S608 - two fixed texts
+        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+            rows = await (await cursor.execute(query, (value,))).fetchall()
+        return [_effect(row) for row in rows]
+
+
+async def _written(cursor: AsyncCursor[DictRow], query: str, values: dict[str, Any]) -> bool:
+    await cursor.execute(query, values)
+    return await cursor.fetchone() is not None
+
+
+def _row(value: Grant | EffectRow) -> dict[str, Any]:
+    return {name: Jsonb(item) if isinstance(item, dict) else item for name, item in asdict(value).items()}
+
+
+def _effect(values: dict[str, Any]) -> EffectRow:
+    return EffectRow(**values | {"state": EffectState(values["state"])})

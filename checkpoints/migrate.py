@@ -1,0 +1,82 @@
+"""Bringing a database to this version: our tables by Alembic, then those of the saver and the queue."""
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from sqlalchemy import Connection, create_engine
+
+from checkpoints.database import Database, parse_address
+from checkpoints.errors import DatabaseUnusable
+
+_MY_TURN = "SELECT pg_try_advisory_lock(hashtextextended('countersign migrations', 0)) AS mine"
+_LOOK_AGAIN_SECONDS = 0.1
+
+
+async def migrate(database: Database) -> str:
+    """Migrate to the newest revision, one process at a time; returns that revision."""
+    async with await AsyncConnection.connect(
+        database.conninfo, autocommit=True, prepare_threshold=0, row_factory=dict_row
+    ) as connection:
+        await _wait_for_turn(connection)
+        await asyncio.to_thread(_upgrade, database.conninfo)
+        await AsyncPostgresSaver(connection).setup()
+    return newest_revision()
+
+
+async def _wait_for_turn(connection: AsyncConnection[DictRow]) -> None:
+    # Asked again and again: whoever waits inside Postgres holds a snapshot, and CREATE INDEX CONCURRENTLY
+    # waits for all snapshots, so the two would wait for each other.
+    while True:
+        row = await (await connection.execute(_MY_TURN)).fetchone()
+        if row is not None and row["mine"]:
+            return
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def require_migrated(database: Database) -> None:
+    """Raise DatabaseUnusable, saying what to run, unless the database is at the newest revision."""
+    async with database.engine.connect() as connection:
+        current = await connection.run_sync(_current_revision)
+    newest = newest_revision()
+    if current != newest:
+        raise DatabaseUnusable(
+            f"the database is at revision {current or 'none'}, this version needs {newest}: "
+            "run 'countersign migrate'"
+        )
+
+
+def newest_revision() -> str:
+    """The revision this version of the code is written for."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def _upgrade(conninfo: str) -> None:
+    engine = create_engine(parse_address(conninfo).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+def _config() -> Config:
+    spec = importlib.util.find_spec("checkpoints")
+    assert spec is not None
+    assert spec.origin is not None
+    config = Config()
+    config.set_main_option("script_location", str(Path(spec.origin).parent / "migrations"))
+    return config
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,83 @@
+"""What a checkpoint tells the tables: the case row moves and the events are written where the state is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from langgraph.checkpoint.base import Checkpoint
+from langgraph.types import Interrupt
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from checkpoints.audit import Event, append_events
+
+RECORD_CHANNEL = "record"
+STANDING_CHANNEL = "standing"
+REVIEW_KEY = "countersign"
+
+_ADVANCE = "SELECT countersign_advance(%s, %s, %s, %s, %s, %s, %s)"
+_OPEN_REVIEW = """
+WITH opened AS (
+    INSERT INTO reviews (id, case_id, workflow, interrupt_id, action, digest, shown, ladder, risk,
+                         amount_minor, currency, status, opened_at, due_at, expires_at)
+    VALUES (%(id)s, %(case_id)s, %(workflow)s, %(interrupt_id)s, %(action)s, %(digest)s, %(shown)s,
+            %(ladder)s, %(risk)s, %(amount_minor)s, %(currency)s, 'open',
+            %(opened_at)s, %(due_at)s, %(expires_at)s)
+    ON CONFLICT (id) DO NOTHING RETURNING case_id
+)
+UPDATE cases SET status = 'waiting_review', reason = NULL, owner = %(owner)s, updated_at = %(opened_at)s
+WHERE id IN (SELECT case_id FROM opened)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Projects the root graph's checkpoints of one case."""
+
+    case_id: str
+    clock: Callable[[], datetime]
+
+    async def checkpoint(
+        self,
+        cursor: AsyncCursor[DictRow],
+        parent: str | None,
+        checkpoint: Checkpoint,
+        changed: Mapping[str, Any],
+    ) -> None:
+        """Move the case row from `parent` to this checkpoint, and append the events of its step.
+
+        The database raises StaleHead's SQLSTATE if `parent` is not the head (the fence).
+        """
+        values = checkpoint["channel_values"]
+        standing = (values.get(STANDING_CHANNEL) if STANDING_CHANNEL in changed else None) or {}
+        await cursor.execute(
+            _ADVANCE,
+            (
+                self.case_id,
+                parent,
+                checkpoint["id"],
+                standing.get("status"),
+                standing.get("reason"),
+                standing.get("owner"),
+                self.clock(),
+            ),
+        )
+        if RECORD_CHANNEL in changed:
+            await append_events(cursor, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
+
+    async def interrupts(self, cursor: AsyncCursor[DictRow], interrupts: Sequence[Interrupt]) -> None:
+        """Open the review that each governed interrupt carries; once, however often it is written."""
+        for interrupt in interrupts:
+            review = interrupt.value.get(REVIEW_KEY) if isinstance(interrupt.value, dict) else None
+            if review is not None:
+                await self._open(cursor, interrupt.id, review)
+
+    async def _open(self, cursor: AsyncCursor[DictRow], interrupt_id: str, review: dict[str, Any]) -> None:
+        row = {name: review[name] for name in ("id", "workflow", "digest", "risk", "owner")}
+        row |= {name: Jsonb(review[name]) for name in ("action", "shown", "ladder")}
+        row |= {name: datetime.fromisoformat(review[name]) for name in ("opened_at", "due_at", "expires_at")}
+        row |= {name: review.get(name) for name in ("amount_minor", "currency")}
+        await cursor.execute(_OPEN_REVIEW, row | {"case_id": self.case_id, "interrupt_id": interrupt_id})
+        await append_events(cursor, [Event.from_json(review["event"])])

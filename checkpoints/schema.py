@@ -1,0 +1,192 @@
+"""The tables of our own, beside LangGraph's and Procrastinate's. This is their map."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+def _at(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _json(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, JSONB(none_as_null=True), nullable=nullable)
+
+
+def _case_id(*, nullable: bool = False) -> Column[str]:
+    return Column("case_id", Text, ForeignKey("cases.id"), nullable=nullable)
+
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("workflow"),
+    _text("workflow_version"),
+    _text("event_source"),
+    _text("event_id"),
+    _json("event"),
+    _text("title"),
+    _text("opened_by"),
+    _text("status"),
+    _text("reason", nullable=True),
+    _text("owner", nullable=True),
+    _text("head", nullable=True),
+    _at("created_at", nullable=False),
+    _at("updated_at", nullable=False),
+    UniqueConstraint("event_source", "event_id"),
+    Index(None, "created_at", "id"),
+    Index(None, "status", "created_at", "id"),
+    Index(None, "workflow", "created_at", "id"),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _case_id(),
+    _text("kind"),
+    _text("dedupe_key"),
+    _json("payload"),
+    _at("created_at", nullable=False),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    _at("done_at"),
+    _text("outcome", nullable=True),
+    UniqueConstraint("dedupe_key"),
+    Index("commands_open_idx", "case_id", postgresql_where="done_at IS NULL"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _case_id(),
+    _text("workflow"),
+    _text("interrupt_id"),
+    _json("action"),
+    _text("digest"),
+    _json("shown"),
+    _json("ladder"),
+    _text("risk"),
+    Column("amount_minor", BigInteger, nullable=True),
+    _text("currency", nullable=True),
+    _text("status"),
+    _at("opened_at", nullable=False),
+    _at("due_at", nullable=False),
+    _at("expires_at", nullable=False),
+    _at("decided_at"),
+    Index(None, "opened_at", "id"),
+    Index(None, "status", "opened_at", "id"),
+    Index(None, "case_id"),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("review_id", Text, ForeignKey("reviews.id"), nullable=False),
+    _text("person"),
+    _text("role"),
+    _text("kind"),
+    _text("digest"),
+    _text("comment", nullable=True),
+    _at("voted_at", nullable=False),
+    UniqueConstraint("review_id", "person"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _case_id(),
+    Column("review_id", Text, ForeignKey("reviews.id"), nullable=True, unique=True),
+    _text("proposal_id"),
+    _text("digest"),
+    _json("action"),
+    _json("basis"),
+    _at("issued_at", nullable=False),
+    _at("expires_at", nullable=False),
+    _at("used_at"),
+    Index(None, "case_id", "proposal_id"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _case_id(),
+    Column("grant_id", Text, ForeignKey("grants.id"), nullable=False, unique=True),
+    _text("tool"),
+    _text("tool_version"),
+    _json("arguments"),
+    _text("digest"),
+    _text("state"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _json("receipt", nullable=True),
+    _text("error", nullable=True),
+    _at("intended_at", nullable=False),
+    _at("ended_at"),
+    Index(None, "case_id"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    _text("case_id", nullable=True),
+    _text("kind"),
+    _text("actor"),
+    _at("at", nullable=False),
+    _json("data"),
+    Column("leaf", LargeBinary, nullable=False),
+    Index(None, "case_id", "seq"),
+)
+
+audit_pending = Table(
+    "audit_pending",
+    metadata,
+    Column("seq", BigInteger, ForeignKey("audit_events.seq"), primary_key=True),
+)
+
+audit_leaves = Table(
+    "audit_leaves",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, ForeignKey("audit_events.seq"), nullable=False, unique=True),
+    Column("leaf", LargeBinary, nullable=False),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    _at("at", nullable=False),
+)

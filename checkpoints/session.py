@@ -1,0 +1,106 @@
+"""The fenced session of a segment: one connection that owns one thread. No session, no write."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow, dict_row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from checkpoints.database import autocommit
+from checkpoints.errors import ThreadIsBusy
+
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS mine"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One autocommit connection, shared by the saver and the ledger of one segment, in turns."""
+
+    connection: AsyncConnection[Any]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[AsyncCursor[DictRow]]:
+        """Statements that commit together in one round trip; nothing may be fetched inside.
+
+        An error in any statement undoes them all and is raised at the end of the block; so does anything that
+        is raised inside it, a cancellation included.
+        """
+        async with self.turn:
+            try:
+                async with (
+                    self.connection.pipeline(),
+                    self.connection.cursor(binary=True, row_factory=dict_row) as cursor,
+                ):
+                    await cursor.execute("BEGIN")
+                    yield cursor
+                    await cursor.execute("COMMIT")
+            finally:
+                await self._undo_what_is_open()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncCursor[DictRow]]:
+        """A transaction in which answers can be read."""
+        async with (
+            self.turn,
+            self.connection.transaction(),
+            self.connection.cursor(row_factory=dict_row) as cursor,
+        ):
+            yield cursor
+
+    async def _undo_what_is_open(self) -> None:
+        if self.connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+            await self.connection.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def open_session(engine: AsyncEngine) -> AsyncIterator[Session]:
+    """A session that owns no thread yet; raises DatabaseAway."""
+    async with autocommit(engine) as connection:
+        yield Session(connection)
+
+
+@asynccontextmanager
+async def fence(session: Session, case_id: str) -> AsyncIterator[None]:
+    """Hold the thread's advisory lock; raises ThreadIsBusy if another session does.
+
+    The lock lives and dies with the connection: whoever ends the connection ends the right to write.
+    """
+    cursor = await session.connection.cursor(row_factory=dict_row).execute(_LOCK, (case_id,))
+    row = await cursor.fetchone()
+    if row is None or not row["mine"]:
+        raise ThreadIsBusy(f"another session works on {case_id}")
+    try:
+        yield
+    finally:
+        await _let_go(session, case_id)
+
+
+@asynccontextmanager
+async def fenced_session(engine: AsyncEngine, case_id: str) -> AsyncIterator[Session]:
+    """A session that owns this thread; raises ThreadIsBusy or DatabaseAway."""
+    async with open_session(engine) as session, fence(session, case_id):
+        yield session
+
+
+async def _let_go(session: Session, case_id: str) -> None:
+    """Give up the lock; a connection that cannot say so is closed, or the pool would keep the lock.
+
+    A node that was cancelled may still be ending its statement: it is waited for, like any other.
+    """
+    unlocked = False
+    try:
+        async with session.turn:
+            with suppress(psycopg.Error):
+                await session.connection.execute(_UNLOCK, (case_id,))
+                unlocked = True
+    finally:
+        if not unlocked:
+            await session.connection.close()

@@ -1,0 +1,46 @@
+"""Worker processes for engine tests, and waiting for what a test names."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from graphs.settings import Settings
+
+PATIENCE_SECONDS = 60
+_LOOK_AGAIN_SECONDS = 0.05
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait for a named condition; it is looked at again and again until the patience ends."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await condition():  # noqa: ASYNC110 - the condition lies in another process
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"in {PATIENCE_SECONDS} s it did not come to this: {what}") from None
+
+
+@asynccontextmanager
+async def worker_process(
+    settings: Settings, *, slow_tool: str = ""
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A worker in a process of its own; killed at the end if it still lives."""
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url or "",
+        "COUNTERSIGN_SANDBOX_URL": settings.sandbox_url or "",
+        "COUNTERSIGN_HOME": str(settings.home),
+        "SLOW_TOOL": slow_tool,
+    }
+    script = Path(__file__).with_name("worker_main.py")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
