@@ -1,0 +1,62 @@
+from collections.abc import Mapping
+
+import pytest
+
+from tools.contract import Effect, Marked, Tool
+from tools.sandbox.correspondence import HELD
+from tools.sandbox.refunds import REVERSIBLE
+
+
+def test_the_company_has_ten_tools(tools: Mapping[str, Tool]) -> None:
+    assert {name: tool.effect for name, tool in tools.items()} == {
+        "customers.get": Effect.READ,
+        "orders.get": Effect.READ,
+        "payments.list": Effect.READ,
+        "payments.history": Effect.READ,
+        "payments.refund": Effect.WRITE,
+        "payments.reverse_refund": Effect.WRITE,
+        "fraud.signals": Effect.READ,
+        "tickets.get": Effect.READ,
+        "tickets.reply": Effect.EGRESS,
+        "tickets.retract_reply": Effect.WRITE,
+    }
+
+
+def test_whatever_changes_something_is_idempotent_and_can_be_found(tools: Mapping[str, Tool]) -> None:
+    writes = [tool for tool in tools.values() if tool.effect is not Effect.READ]
+    assert all(tool.idempotent and tool.find and tool.authority for tool in writes)
+
+
+def test_what_carries_authority_is_an_argument(tools: Mapping[str, Tool]) -> None:
+    assert all(tool.authority <= set(tool.arguments.model_fields) for tool in tools.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "undo", "window"),
+    [
+        ("payments.refund", "payments.reverse_refund", REVERSIBLE),
+        ("tickets.reply", "tickets.retract_reply", HELD),
+    ],
+)
+def test_a_deed_is_undone_by_a_tool_that_exists(
+    tools: Mapping[str, Tool], name: str, undo: str, window: object
+) -> None:
+    declared = tools[name].undo
+    assert declared is not None
+    assert (declared.tool, declared.window) == (undo, window)
+    assert undo in tools
+
+
+def test_an_undo_cannot_itself_be_undone(tools: Mapping[str, Tool]) -> None:
+    undos = {tool.undo.tool for tool in tools.values() if tool.undo}
+    assert all(tools[name].undo is None for name in undos)
+
+
+def test_every_result_survives_json(tools: Mapping[str, Tool]) -> None:
+    schemas = [tool.result.model_json_schema() for tool in tools.values()]
+    assert all(schema["additionalProperties"] is False for schema in schemas)
+
+
+def test_no_field_is_marked_twice(tools: Mapping[str, Tool]) -> None:
+    fields = [field for tool in tools.values() for field in tool.result.model_fields.values()]
+    assert all(sum(isinstance(mark, Marked) for mark in field.metadata) <= 1 for field in fields)

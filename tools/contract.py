@@ -1,0 +1,134 @@
+"""What a tool is: a name, typed arguments, one narrow deed, and how that deed is found again and undone."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Effect(StrEnum):
+    """What a tool does to the world; unlisted means nothing: a tool must say."""
+
+    READ = "read"
+    WRITE = "write"
+    EGRESS = "egress"
+
+
+class FieldClass(StrEnum):
+    """How sensitive a field is; masking in the context layer goes by it."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    PERSONAL = "personal"
+    SECRET = "secret"  # noqa: S105 - a class of fields, not a credential
+
+
+class Trust(StrEnum):
+    """Where a value comes from, and so how far a rule may rely on it."""
+
+    RECORD = "record"
+    PERSON = "person"
+    MODEL = "model"
+    UNTRUSTED = "untrusted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """Annotated metadata of a record's field: its class and its trust."""
+
+    field_class: FieldClass = FieldClass.INTERNAL
+    trust: Trust = Trust.RECORD
+
+
+class Arguments(BaseModel):
+    """Arguments of a tool: strict, frozen, nothing extra, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Record(BaseModel):
+    """What a tool answers: a frozen, typed record of a system."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ToolError(Exception):
+    """A tool did not do what it was asked to."""
+
+    reason: ClassVar[str] = "tool_error"
+
+
+class ToolRefused(ToolError):
+    """The system refused; nothing has changed."""
+
+    reason = "tool_refused"
+
+
+class RecordNotFound(ToolRefused):
+    """There is no such record; nothing has changed."""
+
+    reason = "record_not_found"
+
+
+class ToolUnavailable(ToolError):
+    """The system does not answer a read; nothing has changed, and it is no answer about the record."""
+
+    reason = "tool_unavailable"
+
+
+class OutcomeUnknown(ToolError):
+    """The call ended without an answer; the deed may or may not have happened."""
+
+    reason = "outcome_unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One call of a tool: the idempotency key that `find` will look for."""
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undo:
+    """How a deed is taken back: by which tool, with what, and until how long after."""
+
+    tool: str
+    arguments: Callable[[BaseModel, BaseModel], Mapping[str, Any]]
+    window: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tool:
+    """A narrow deed of one connector.
+
+    Attributes:
+        name: `system.verb`.
+        version: changes whenever meaning, arguments or result change; part of what is signed.
+        perform: does the deed; raises ToolRefused if nothing happened and OutcomeUnknown if it may have.
+        idempotent: the same `Call.key` twice is one deed.
+        find: the result of the deed done under a key, or None if it never happened.
+        undo: None means irreversible (or read-only).
+        authority: the arguments that say who, what, where or how much.
+    """
+
+    name: str
+    version: str
+    purpose: str
+    effect: Effect
+    arguments: type[Arguments]
+    result: type[Record]
+    perform: Callable[[Any, Call], Awaitable[Record]]
+    timeout: timedelta = timedelta(seconds=10)
+    idempotent: bool = False
+    find: Callable[[str], Awaitable[Record | None]] | None = None
+    undo: Undo | None = None
+    authority: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def connector(self) -> str:
+        """The system this tool belongs to: what stands before the dot."""
+        return self.name.partition(".")[0]

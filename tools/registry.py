@@ -1,0 +1,123 @@
+"""The registry: the tools there are, and the one door through which they can be called."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from tools.contract import (
+    Arguments,
+    Call,
+    Effect,
+    OutcomeUnknown,
+    Record,
+    Tool,
+    ToolError,
+    ToolRefused,
+    ToolUnavailable,
+)
+
+
+class UnknownTool(ToolRefused):
+    """No tool of this name is registered."""
+
+    reason = "unknown_tool"
+
+
+class NoCapability(ToolRefused):
+    """Connectors are called through the gateway only."""
+
+    reason = "no_capability"
+
+
+class Capability:
+    """The right to call connectors: an object that only its holder has."""
+
+
+class Registry:
+    """Tools by name. Whoever looks one up gets its description, with nothing in it that can be called."""
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        self._real: Mapping[str, Tool] = _by_name(tools)
+        self._shown = {name: replace(tool, perform=_refuse, find=None) for name, tool in self._real.items()}
+        self._capability: Capability | None = None
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self._shown.values())
+
+    def describe(self, name: str) -> Tool:
+        """The tool's description; raises UnknownTool."""
+        if name not in self._shown:
+            raise UnknownTool(f"there is no tool {name!r}")
+        return self._shown[name]
+
+    def hand_over(self) -> Capability:
+        """The capability to call, given once: to the gateway."""
+        if self._capability is not None:
+            raise NoCapability("the capability has been handed over already")
+        self._capability = Capability()
+        return self._capability
+
+    async def call(self, capability: Capability, name: str, arguments: Arguments, call: Call) -> Record:
+        """Do the deed.
+
+        Raises:
+            NoCapability: the caller does not hold the capability.
+            ToolRefused: nothing happened.
+            OutcomeUnknown: a write timed out or answered nonsense; it may have happened.
+            ToolUnavailable: a read timed out or answered nonsense.
+        """
+        tool = self._held(capability, name)
+        answer = await _within(tool, tool.perform(arguments, call))
+        if not isinstance(answer, tool.result):
+            raise _failure(tool)(f"{name} answered with {type(answer).__name__}, not {tool.result.__name__}")
+        return answer
+
+    async def find(self, capability: Capability, name: str, key: str) -> Record | None:
+        """The result of the deed done under this key, None if it never happened.
+
+        Raises:
+            ToolError: the tool has no way to tell, or does not answer.
+        """
+        tool = self._held(capability, name)
+        if tool.find is None:
+            raise ToolError(f"{name} cannot be asked what became of a call")
+        answer = await _within(tool, tool.find(key))
+        if answer is not None and not isinstance(answer, tool.result):
+            raise ToolError(f"{name} was asked what became of a call and answered {type(answer).__name__}")
+        return answer
+
+    def can_find(self, name: str) -> bool:
+        """Whether the tool can be asked what became of a call."""
+        return name in self._real and self._real[name].find is not None
+
+    def _held(self, capability: Capability, name: str) -> Tool:
+        if self._capability is None or capability is not self._capability:
+            raise NoCapability
+        self.describe(name)
+        return self._real[name]
+
+
+def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:
+    named: dict[str, Tool] = {}
+    for tool in tools:
+        if tool.name in named:
+            raise ValueError(f"two tools are called {tool.name}")
+        named[tool.name] = tool
+    return named
+
+
+async def _within(tool: Tool, call: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(tool.timeout.total_seconds()):
+            return await call
+    except TimeoutError as error:
+        raise _failure(tool)(f"{tool.name} did not answer within {tool.timeout}") from error
+
+
+def _failure(tool: Tool) -> type[ToolError]:
+    return ToolUnavailable if tool.effect is Effect.READ else OutcomeUnknown
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise NoCapability

@@ -1,0 +1,89 @@
+"""Orders: what customers bought, and whether it arrived."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.contract import Arguments, Call, Effect, Record, RecordNotFound, Tool
+from tools.money import AmountMinor, Currency
+from tools.sandbox.database import Connection, Sandbox, exists, many, one
+
+OrderId = Annotated[str, Field(pattern=r"^O-[0-9]{6}$", max_length=8)]
+
+
+class OrderStatus(StrEnum):
+    """How far an order has come."""
+
+    PLACED = "placed"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class OrderLine(Record):
+    """A line of an order: so many of a thing."""
+
+    line_no: int
+    sku: str
+    title: str
+    quantity: int
+    unit_minor: AmountMinor
+
+
+class Order(Record):
+    """An order and its lines."""
+
+    order_id: str
+    customer_id: str
+    status: OrderStatus
+    currency: Currency
+    total_minor: AmountMinor
+    ordered_at: datetime
+    delivered_at: datetime | None
+    lines: tuple[OrderLine, ...] = ()
+
+
+class GetOrder(Arguments):
+    """Which order to get."""
+
+    order_id: OrderId
+
+
+_GET = """
+    SELECT order_id, customer_id, status, currency, total_minor, ordered_at, delivered_at
+    FROM orders WHERE order_id = %s
+"""
+_LINES = "SELECT {columns} FROM order_lines WHERE order_id = %s ORDER BY line_no"
+
+
+def orders_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
+    """The tools of the order system."""
+
+    async def get(arguments: GetOrder, _call: Call) -> Order:
+        async with sandbox.reading() as connection:
+            order = await one(connection, Order, _GET, arguments.order_id)
+            lines = await many(connection, OrderLine, _LINES, arguments.order_id)
+        if order is None:
+            raise RecordNotFound(f"there is no order {arguments.order_id}")
+        return order.model_copy(update={"lines": tuple(lines)})
+
+    return (
+        Tool(
+            name="orders.get",
+            version="1",
+            purpose="Get an order: whose it is, its status, total, delivery and lines.",
+            effect=Effect.READ,
+            arguments=GetOrder,
+            result=Order,
+            perform=get,
+            idempotent=True,
+        ),
+    )
+
+
+async def require_order(connection: Connection, order_id: str) -> None:
+    """Raise RecordNotFound unless there is such an order."""
+    if not await exists(connection, "SELECT FROM orders WHERE order_id = %s", order_id):
+        raise RecordNotFound(f"there is no order {order_id}")

@@ -1,0 +1,196 @@
+"""Refunds: giving back what was captured, and taking that back within a day."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tools.contract import Arguments, Call, Effect, Record, RecordNotFound, Tool, ToolRefused, Undo
+from tools.money import AmountMinor, Currency, Money
+from tools.sandbox.customers import CustomerId
+from tools.sandbox.database import Connection, Sandbox, confirmed, one
+from tools.sandbox.orders import OrderId
+
+PaymentId = Annotated[str, Field(pattern=r"^P-[0-9]{6}$", max_length=8)]
+RefundId = Annotated[str, Field(pattern=r"^R-[0-9]{6,12}$", max_length=14)]
+ReasonCode = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$", max_length=40)]
+
+REVERSIBLE = timedelta(hours=24)
+
+
+class RefundStatus(StrEnum):
+    """Whether a refund stands."""
+
+    DONE = "done"
+    REVERSED = "reversed"
+
+
+class Refund(Record):
+    """Money given back on one payment."""
+
+    refund_id: str
+    payment_id: str
+    order_id: str
+    customer_id: str
+    amount_minor: AmountMinor
+    currency: Currency
+    reason_code: str
+    status: RefundStatus
+    created_at: datetime
+    reversed_at: datetime | None
+
+
+class RefundPayment(Arguments):
+    """What to give back, to whom, for what, and why."""
+
+    payment_id: PaymentId
+    order_id: OrderId
+    customer_id: CustomerId
+    amount_minor: Annotated[AmountMinor, Field(gt=0)]
+    currency: Currency
+    reason_code: ReasonCode
+
+
+class ReverseRefund(Arguments):
+    """Which refund to take back."""
+
+    refund_id: RefundId
+
+
+class _Capture(Record):
+    """What a refund has to know about the payment it holds."""
+
+    order_id: str
+    customer_id: str
+    amount_minor: AmountMinor
+    currency: Currency
+    status: str
+    refunded_minor: AmountMinor
+
+
+_DONE_UNDER = "SELECT {columns} FROM refunds WHERE idempotency_key = %s"
+_REVERSED_UNDER = "SELECT {columns} FROM refunds WHERE reversal_key = %s"
+_HOLD_PAYMENT = "SELECT {columns} FROM payments WHERE payment_id = %s FOR UPDATE"
+_MOVE = "UPDATE payments SET refunded_minor = refunded_minor + %s WHERE payment_id = %s"
+_INSERT = """
+    INSERT INTO refunds (payment_id, order_id, customer_id, amount_minor, currency, reason_code, status,
+                         created_at, idempotency_key)
+    VALUES (%s, %s, %s, %s, %s, %s, 'done', %s, %s) RETURNING {columns}
+"""
+_HOLD_REFUND = "SELECT {columns} FROM refunds WHERE refund_id = %s FOR UPDATE"
+_REVERSE = """
+    UPDATE refunds SET status = 'reversed', reversed_at = %s, reversal_key = %s
+    WHERE refund_id = %s RETURNING {columns}
+"""
+
+
+def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
+    """The two tools of the payment system that move money."""
+    refunds = _Refunds(sandbox)
+    return (
+        Tool(
+            name="payments.refund",
+            version="1",
+            purpose="Refund an amount of a captured payment to the customer who paid it.",
+            effect=Effect.WRITE,
+            arguments=RefundPayment,
+            result=Refund,
+            perform=refunds.refund,
+            idempotent=True,
+            find=refunds.find_refund,
+            undo=Undo(tool="payments.reverse_refund", arguments=_refund_id, window=REVERSIBLE),
+            authority=frozenset({"payment_id", "order_id", "customer_id", "amount_minor", "currency"}),
+        ),
+        Tool(
+            name="payments.reverse_refund",
+            version="1",
+            purpose="Take back a refund within 24 hours.",
+            effect=Effect.WRITE,
+            arguments=ReverseRefund,
+            result=Refund,
+            perform=refunds.reverse,
+            idempotent=True,
+            find=refunds.find_reversal,
+            authority=frozenset({"refund_id"}),
+        ),
+    )
+
+
+def _refund_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
+    return {"refund_id": Refund.model_validate(result).refund_id}
+
+
+class _Refunds:
+    """The deeds themselves, each one transaction that holds its key."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    async def refund(self, arguments: RefundPayment, call: Call) -> Refund:
+        """Give money back, once a key, and never more than was captured."""
+        async with self._sandbox.writing("payments.refund", call.key) as connection:
+            done = await one(connection, Refund, _DONE_UNDER, call.key)
+            if done is not None:
+                return confirmed(done, arguments)
+            await _hold_refundable(connection, arguments)
+            await connection.execute(_MOVE, (arguments.amount_minor, arguments.payment_id))
+            return await self._insert(connection, arguments, call.key)
+
+    async def _insert(self, connection: Connection, arguments: RefundPayment, key: str) -> Refund:
+        what = (arguments.payment_id, arguments.order_id, arguments.customer_id)
+        how_much = (arguments.amount_minor, arguments.currency, arguments.reason_code)
+        refund = await one(connection, Refund, _INSERT, *what, *how_much, self._sandbox.now(), key)
+        assert refund is not None  # INSERT … RETURNING answers with its row
+        return refund
+
+    async def reverse(self, arguments: ReverseRefund, call: Call) -> Refund:
+        """Take a refund back, once, within a day."""
+        async with self._sandbox.writing("payments.reverse_refund", call.key) as connection:
+            done = await one(connection, Refund, _REVERSED_UNDER, call.key)
+            if done is not None:
+                return confirmed(done, arguments)
+            refund = await self._hold_reversible(connection, arguments.refund_id)
+            await connection.execute(_MOVE, (-refund.amount_minor, refund.payment_id))
+            values = (self._sandbox.now(), call.key, refund.refund_id)
+            reversal = await one(connection, Refund, _REVERSE, *values)
+            assert reversal is not None  # the row is held
+            return reversal
+
+    async def _hold_reversible(self, connection: Connection, refund_id: str) -> Refund:
+        refund = await one(connection, Refund, _HOLD_REFUND, refund_id)
+        if refund is None:
+            raise RecordNotFound(f"there is no refund {refund_id}")
+        if refund.status is RefundStatus.REVERSED:
+            raise ToolRefused(f"{refund_id} has been reversed already")
+        if self._sandbox.now() - refund.created_at > REVERSIBLE:
+            raise ToolRefused(f"{refund_id} is older than {REVERSIBLE}")
+        return refund
+
+    async def find_refund(self, key: str) -> Refund | None:
+        """The refund done under a key."""
+        async with self._sandbox.finding("payments.refund", key) as connection:
+            return await one(connection, Refund, _DONE_UNDER, key)
+
+    async def find_reversal(self, key: str) -> Refund | None:
+        """The refund that was reversed under a key."""
+        async with self._sandbox.finding("payments.reverse_refund", key) as connection:
+            return await one(connection, Refund, _REVERSED_UNDER, key)
+
+
+async def _hold_refundable(connection: Connection, wanted: RefundPayment) -> None:
+    payment = await one(connection, _Capture, _HOLD_PAYMENT, wanted.payment_id)
+    if payment is None:
+        raise RecordNotFound(f"there is no payment {wanted.payment_id}")
+    if payment.order_id != wanted.order_id:
+        raise ToolRefused(f"{wanted.payment_id} is not a payment of {wanted.order_id}")
+    if payment.customer_id != wanted.customer_id:
+        raise ToolRefused(f"{wanted.payment_id} was not paid by {wanted.customer_id}")
+    if payment.currency != wanted.currency:
+        raise ToolRefused(f"{wanted.payment_id} was paid in {payment.currency}, not in {wanted.currency}")
+    if payment.status != "captured":
+        raise ToolRefused(f"{wanted.payment_id} was never captured")
+    left = Money(amount_minor=payment.amount_minor - payment.refunded_minor, currency=payment.currency)
+    if Money(amount_minor=wanted.amount_minor, currency=wanted.currency) > left:
+        raise ToolRefused(f"of {wanted.payment_id} no more than {left} can be refunded")
