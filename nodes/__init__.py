@@ -1,0 +1,1 @@
+"""The steps of a workflow and the governance around them: judge, gate, gateway."""

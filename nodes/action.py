@@ -1,0 +1,165 @@
+"""Proposals and the actions they become: references resolved, and one digest over everything signed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from pydantic import BaseModel
+
+from checkpoints.canonical import digest
+from nodes.records import Records, as_evidence, reference, trust_of
+from nodes.shapes import Json
+from tools.contract import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An argument by reference to a record's field."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """One action somebody wants: a tool and arguments, by reference or literal.
+
+    Attributes:
+        step: the node that proposes; with the case and the revision it names the proposal.
+        revision: counts up when facts moved and the same step is judged again.
+        proposer: actor of the agent or node that proposes.
+        advice: what the proposer itself thinks of it, as facts of trust `model`. A proposal that an agent
+            advises against is judged all the same, so that a refusal has a rule's reason.
+    """
+
+    case_id: str
+    step: str
+    revision: int
+    tool: str
+    tool_version: str
+    arguments: Mapping[str, Any]
+    proposer: str
+    reason: str
+    evidence: tuple[str, ...]
+    policy: tuple[str, ...] = ()
+    advice: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Deterministic, so that a repeated node proposes the same thing."""
+        return str(uuid5(NAMESPACE_OID, f"{self.case_id}/{self.step}/{self.revision}"))
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of its effect."""
+        return f"{self.case_id}:{self.step}:{self.revision}"
+
+    @property
+    def literals(self) -> list[str]:
+        """The arguments that are not references."""
+        return sorted(name for name, item in self.arguments.items() if not isinstance(item, Ref))
+
+    def revised(self) -> "Proposal":
+        """The same wish, to be judged on new facts."""
+        return replace(self, revision=self.revision + 1)
+
+    def to_json(self) -> Json:
+        """JSON-shaped for the state; references as `{"ref": path}`."""
+        arguments = {
+            name: {"ref": item.path} if isinstance(item, Ref) else {"value": item}
+            for name, item in self.arguments.items()
+        }
+        fields = ("case_id", "step", "revision", "tool", "tool_version", "proposer", "reason")
+        return {name: getattr(self, name) for name in fields} | {
+            "id": self.id,
+            "arguments": arguments,
+            "evidence": list(self.evidence),
+            "policy": list(self.policy),
+            "advice": dict(self.advice),
+        }
+
+    @classmethod
+    def from_json(cls, item: Json) -> "Proposal":
+        """The proposal from the state; raises KeyError or TypeError if it has another shape."""
+        if not isinstance(item["arguments"], Mapping):
+            raise TypeError("arguments are a mapping")
+        arguments = {
+            name: Ref(argument["ref"]) if "ref" in argument else argument["value"]
+            for name, argument in item["arguments"].items()
+        }
+        fields = ("case_id", "step", "revision", "tool", "tool_version", "proposer", "reason")
+        return cls(
+            **{name: item[name] for name in fields},
+            arguments=arguments,
+            evidence=tuple(item["evidence"]),
+            policy=tuple(item["policy"]),
+            advice=dict(item["advice"]),
+        )
+
+
+def resolve(proposal: Proposal, records: Records) -> tuple[dict[str, Any], dict[str, Json]]:
+    """The arguments as values, and for each where it comes from and how far it is to be trusted.
+
+    Raises:
+        UnresolvedReference: a reference leads nowhere.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, Json] = {}
+    for name, item in proposal.arguments.items():
+        if isinstance(item, Ref):
+            values[name] = _plain(reference(records, item.path))
+            sources[name] = {"source": item.path, "trust": trust_of(records, item.path).value}
+        else:
+            values[name] = item
+            sources[name] = {"source": proposal.proposer, "trust": _literal_trust(proposal.proposer).value}
+    return values, sources
+
+
+def action_of(
+    proposal: Proposal,
+    arguments: Json,
+    sources: dict[str, Json],
+    *,
+    workflow: str,
+    records: Records,
+    rules: Json,
+    expires_at: datetime,
+) -> Json:
+    """The canonical action: everything that a signature binds (promise 3)."""
+    return {
+        "case": proposal.case_id,
+        "workflow": workflow,
+        "proposal": proposal.id,
+        "revision": proposal.revision,
+        "proposer": proposal.proposer,
+        "tool": proposal.tool,
+        "tool_version": proposal.tool_version,
+        "arguments": arguments,
+        "sources": sources,
+        "key": proposal.key,
+        "evidence": {name: digest(as_evidence(record)) for name, record in sorted(records.items())},
+        "rules": rules,
+        "expires_at": expires_at.isoformat(),
+    }
+
+
+def differences(before: Json, after: Json, path: str = "") -> list[Json]:
+    """The fields in which two actions differ: `[{field, before, after}]`."""
+    found: list[Json] = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{path}{name}.")
+        elif old != new:
+            found.append({"field": f"{path}{name}", "before": old, "after": new})
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _literal_trust(proposer: str) -> Trust:
+    """A rule node's literal is our own text; any other counts as a model's."""
+    return Trust.RECORD if proposer.startswith("rule:") else Trust.MODEL

@@ -1,0 +1,128 @@
+"""Agents: a role, a prompt, a typed output and limits. An agent says; it holds nothing that acts."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nodes.records import View
+from nodes.shapes import Json
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class Output(BaseModel):
+    """What every agent's typed output carries: how sure it is, and which records it relies on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confidence_percent: Percent = Field(description="How sure you are, from 0 to 100.")
+    evidence: list[str] = Field(max_length=20, description="Names of the records you rely on.")
+
+
+class AgentUncertain(Exception):
+    """The agent came to no usable answer; the case goes to a person, never to another brain.
+
+    Attributes:
+        asked: what it looked up, or tried to, before it failed.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.asked: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentRole:
+    """What one agent is for and what it is given.
+
+    Attributes:
+        look_ups: names of records that are not in the prompt, but that it may ask for.
+        proposes: the tools it may propose; it can call none of them.
+    """
+
+    name: str
+    version: str
+    prompt: str
+    output: type[Output]
+    view: View
+    look_ups: tuple[str, ...] = ()
+    proposes: frozenset[str] = field(default_factory=frozenset)
+    model_calls: int = 6
+    patience: timedelta = timedelta(seconds=60)
+
+    @property
+    def prompt_digest(self) -> str:
+        """SHA-256 of the prompt's text."""
+        return hashlib.sha256(self.prompt.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookUp:
+    """A record an agent may ask for: the tool's name, the only arguments allowed, what it answers."""
+
+    tool: str
+    purpose: str
+    arguments: type[BaseModel]
+    allowed: Json
+    answer: Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thought:
+    """What a brain answered, which brain it was, and what it looked up and spent on the way."""
+
+    output: Output
+    brain: str
+    obtained: str
+    asked: tuple[Json, ...] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
+
+
+class Brain(Protocol):
+    """What answers for an agent: a model, or the playbook that stands in for one."""
+
+    async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
+        """The role's typed output on what it sees; raises AgentUncertain."""
+
+
+Playbook = Callable[[Json], Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Playbooks:
+    """A deterministic stand-in for a model, one function a role; says so on every finding."""
+
+    of: Mapping[str, Playbook]
+
+    async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
+        """The playbook's answer; it reads its look-ups like any record."""
+        if role.name not in self.of:
+            raise AgentUncertain("no_playbook", f"no model is configured and {role.name} has no playbook")
+        everything = view | {name: up.answer for name, up in zip(role.look_ups, look_ups, strict=True)}
+        return Thought(output=self.of[role.name](everything), brain="playbook", obtained="playbook")
+
+
+def finding(role: AgentRole, thought: Thought) -> Json:
+    """What is recorded of a thought: the output beside agent, prompt, brain and how it was obtained."""
+    return {
+        "agent": role.name,
+        "version": role.version,
+        "prompt": role.prompt_digest,
+        "brain": thought.brain,
+        "obtained": thought.obtained,
+        "output": thought.output.model_dump(mode="json"),
+        "usage": dict(thought.usage),
+    }
+
+
+def said(role: AgentRole, findings: Json) -> Any:
+    """A role's finding from the state, as its output type; raises AgentUncertain if it does not fit."""
+    try:
+        return role.output.model_validate(findings[role.name]["output"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise AgentUncertain("finding_unfit", f"what {role.name} said is not in the state") from error

@@ -1,0 +1,38 @@
+"""What a graph run is given: the collaborators of its nodes, handed over through LangGraph's Runtime."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from checkpoints.reviews import SessionReviews
+from nodes.agent import Brain
+from nodes.gateway import Gateway
+from nodes.judge import Judge
+from nodes.shapes import Json
+from nodes.workflow import Workflow
+from tools.registry import Registry
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """One segment of one case: everything a node may reach, and nothing else.
+
+    Attributes:
+        case: the case as its row has it; what the state says of the case counts for nothing.
+    """
+
+    case: Json
+    workflow: Workflow
+    registry: Registry
+    judge: Judge
+    gateway: Gateway
+    reviews: SessionReviews
+    brain: Brain
+    clock: Clock
+
+    @property
+    def case_id(self) -> str:
+        """The case's id, which is its thread's too."""
+        return str(self.case["id"])

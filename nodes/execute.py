@@ -1,0 +1,31 @@
+"""Execute: hand the proposal to the gateway, and route by what became of it."""
+
+from langgraph.runtime import Runtime
+
+from nodes.action import Proposal
+from nodes.context import Context
+from nodes.gateway import MOST_REVISIONS, End, Execution
+from nodes.state import CaseState, standing
+from nodes.story import Story
+
+
+async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
+    """Outcome `done`, `changed` (judge again), `failed`, `unknown` or `blocked`."""
+    story = Story(runtime, "gateway")
+    proposal = Proposal.from_json(state["proposal"])
+    shown = state.get("verdict", {}).get("facts", {})
+    execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
+    if execution.end is End.CHANGED and proposal.revision >= MOST_REVISIONS:
+        execution = Execution(end=End.BLOCKED, reason="facts_keep_moving", changes=execution.changes)
+    story.tell("action.executed", tool=proposal.tool, key=proposal.key, **execution.to_json())
+    update: CaseState = {
+        "outcome": execution.end.value,
+        "result": execution.to_json(),
+        "record": story.events,
+    }
+    if execution.end is End.CHANGED:
+        update["proposal"] = proposal.revised().to_json()
+        update["standing"] = standing("running", execution.reason)
+    if execution.end is End.DONE:
+        update["standing"] = standing("executed")
+    return update

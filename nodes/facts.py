@@ -1,0 +1,61 @@
+"""Facts: the only values a rule may read, each with its source, its time and its trust."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nodes.shapes import Json
+from tools.contract import Trust
+from tools.money import Money
+
+
+class Facts(BaseModel):
+    """The facts of one workflow: strict, frozen, complete; floats and unknown names are refused.
+
+    Attributes:
+        drifting: facts that move by time alone; a change of them is judged again, but is no reason to
+            ask a person again while the same row still matches.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    drifting: ClassVar[frozenset[str]] = frozenset()
+
+
+class FactsUnfit(Exception):
+    """A fact is unknown, missing or of the wrong type."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"facts that do not fit: {', '.join(names)}")
+        self.names = names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """A value with where it comes from."""
+
+    value: Any
+    source: str
+    trust: Trust
+    at: datetime
+
+    def to_json(self) -> Json:
+        """JSON-shaped; money as minor units and currency."""
+        value = self.value.model_dump() if isinstance(self.value, Money) else self.value
+        return {"value": value, "source": self.source, "trust": self.trust.value, "at": self.at.isoformat()}
+
+
+def typed(model: type[Facts], facts: dict[str, Fact]) -> Facts:
+    """The facts as the workflow's model; raises FactsUnfit naming each one that does not fit."""
+    try:
+        return model.model_validate({name: fact.value for name, fact in facts.items()})
+    except ValidationError as error:
+        raise FactsUnfit(sorted({str((*item["loc"], "together")[0]) for item in error.errors()})) from error
+
+
+def moved(before: Json, after: Json, drifting: frozenset[str]) -> dict[str, Json]:
+    """The facts whose value changed, drifting ones aside: `{name: {before, after}}`."""
+    names = sorted((before.keys() | after.keys()) - drifting)
+    pairs = {name: (before.get(name, {}).get("value"), after.get(name, {}).get("value")) for name in names}
+    return {name: {"before": old, "after": new} for name, (old, new) in pairs.items() if old != new}

@@ -1,0 +1,92 @@
+"""The gate: it only waits. Whatever wakes it, it believes the decision row alone."""
+
+from datetime import timedelta
+from uuid import NAMESPACE_OID, uuid5
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from checkpoints.audit import Event
+from checkpoints.reviews import Decision, ReviewStatus
+from nodes.action import Proposal
+from nodes.context import Context
+from nodes.gateway import undo_text
+from nodes.shapes import Json
+from nodes.state import CaseState, standing
+from nodes.story import Story
+
+
+async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
+    """Outcome `approved`, `rejected` or `expired`, as the decision row says; until there is one, it waits."""
+    story = Story(runtime, "rule:gate")
+    review_id = review_id_of(Proposal.from_json(state["proposal"]))
+    decision = await runtime.context.reviews.decision(review_id)
+    while decision is None:
+        interrupt(_request(state, runtime.context, review_id))
+        decision = await runtime.context.reviews.decision(review_id)
+    story.tell("gate.passed", review=review_id, status=decision.status.value)
+    return {
+        "outcome": decision.status.value,
+        "result": {"reason": f"review_{decision.status}", "owner": None},
+        "standing": _standing(decision),
+        "record": story.events,
+    }
+
+
+def review_id_of(proposal: Proposal) -> str:
+    """The review of a proposal: one, however often its gate is entered."""
+    return str(uuid5(NAMESPACE_OID, f"review/{proposal.id}"))
+
+
+def _standing(decision: Decision) -> Json:
+    approved = decision.status is ReviewStatus.APPROVED
+    return standing("approved" if approved else "rejected", f"review_{decision.status}")
+
+
+def _request(state: CaseState, context: Context, review_id: str) -> Json:
+    """A LangChain HITLRequest with exactly one action, and the review beside it."""
+    action = state["verdict"]["action"]
+    name, arguments = action["tool"], action["arguments"]
+    return {
+        "action_requests": [{"name": name, "args": arguments, "description": state["proposal"]["reason"]}],
+        "review_configs": [{"action_name": name, "allowed_decisions": ["approve", "reject"]}],
+        "countersign": _review(state, context, review_id),
+    }
+
+
+def _review(state: CaseState, context: Context, review_id: str) -> Json:
+    judged, now = state["verdict"], context.clock()
+    action, verdict = judged["action"], judged["verdict"]
+    tool = context.registry.describe(action["tool"])
+    amount = context.workflow.rulings[tool.name].amount(action["arguments"])
+    opened = Event(
+        id=str(uuid5(NAMESPACE_OID, f"{review_id}/opened")),
+        case_id=context.case_id,
+        kind="review.opened",
+        actor="rule:gate",
+        at=now,
+        data={"review": review_id, "digest": judged["digest"], "ladder": judged["ladder"]},
+    )
+    return {
+        "id": review_id,
+        "workflow": context.workflow.name,
+        "action": action,
+        "digest": judged["digest"],
+        "shown": {
+            "verdict": verdict,
+            "facts": judged["facts"],
+            "evidence": judged["evidence"],
+            "recommendation": state.get("findings", {}),
+            "changes": judged["changes"],
+            "reversibility": undo_text(tool),
+        },
+        "ladder": judged["ladder"],
+        "risk": verdict["risk"],
+        "owner": judged["ladder"][0]["role"],
+        "amount_minor": amount[0] if amount else None,
+        "currency": amount[1] if amount else None,
+        "opened_at": now.isoformat(),
+        "due_at": (now + timedelta(seconds=judged["due_seconds"])).isoformat(),
+        "expires_at": action["expires_at"],
+        "event": opened.to_json(),
+    }

@@ -1,0 +1,235 @@
+"""The gateway: the only way out. It trusts no state, looks up the grant itself, and writes before it acts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from checkpoints.audit import Event
+from checkpoints.canonical import canonical
+from checkpoints.effects import EffectRow, EffectState, Grant, SessionLedger
+from checkpoints.errors import GrantUnusable
+from nodes.action import Proposal, differences
+from nodes.facts import moved
+from nodes.judge import Judge, Judgement
+from nodes.rules import Outcome
+from nodes.shapes import Json
+from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
+from tools.registry import Capability, Registry
+
+MOST_REVISIONS = 5
+
+
+class Tell(Protocol):
+    """Makes an event of the task that is under way."""
+
+    def __call__(self, kind: str, *, actor: str | None = None, **data: Any) -> Event:
+        """The event."""
+
+
+class End(StrEnum):
+    """How an execution ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """What became of a proposal at the gateway."""
+
+    end: End
+    reason: str
+    receipt: Json | None = None
+    changes: tuple[Json, ...] = ()
+
+    def to_json(self) -> Json:
+        """JSON-shaped for the state."""
+        return {
+            "end": self.end.value,
+            "reason": self.reason,
+            "receipt": self.receipt,
+            "changes": list(self.changes),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gateway:
+    """Executes proposals of one case, on the segment's session."""
+
+    judge: Judge
+    registry: Registry
+    capability: Capability
+    ledger: SessionLedger
+    clock: Callable[[], datetime]
+    ids: Callable[[], str]
+
+    async def execute(self, case: Json, proposal: Proposal, shown: Json, tell: Tell) -> Execution:
+        """Run a proposal if the rules allow it now, or people granted exactly this action.
+
+        Args:
+            case: the case as its row has it.
+            proposal: what to run.
+            shown: the facts the verdict relied on, by name; compared with those read now.
+            tell: makes the events of this task.
+        """
+        if proposal.case_id != case["id"]:
+            return Execution(end=End.BLOCKED, reason="proposal_of_another_case")
+        known = await self.ledger.effect(proposal.key)
+        if known is not None:
+            return await self._go_on(known, tell)
+        grant = await self.ledger.grant_for(proposal.case_id, proposal.id)
+        judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
+        obstacle = await self._obstacle(judgement, grant, shown)
+        if obstacle is not None:
+            return obstacle
+        if grant is None:
+            grant = self._automatic(judgement)
+        return await self._begin(judgement, grant, tell)
+
+    async def _obstacle(self, judgement: Judgement, grant: Grant | None, shown: Json) -> Execution | None:
+        match judgement.verdict.outcome:
+            case Outcome.ALLOW if grant is None:
+                pass
+            case Outcome.ALLOW | Outcome.REVIEW if grant is not None:
+                if obstacle := self._not_as_signed(judgement, grant, shown):
+                    return obstacle
+            case Outcome.REVIEW:
+                return Execution(end=End.CHANGED, reason="needs_people")
+            case Outcome.REFUSE | Outcome.INVESTIGATE | Outcome.ALLOW:
+                return Execution(end=End.BLOCKED, reason=judgement.verdict.then.reason)
+        return await self._already_done(judgement)
+
+    def _not_as_signed(self, judgement: Judgement, grant: Grant, shown: Json) -> Execution | None:
+        if grant.expires_at <= self.clock():
+            return Execution(end=End.CHANGED, reason="grant_expired")
+        if grant.used_at is not None:
+            return Execution(end=End.BLOCKED, reason="grant_used")
+        if judgement.digest != grant.digest:
+            changes = differences(grant.action, judgement.action)
+            return Execution(end=End.CHANGED, reason="action_changed", changes=tuple(changes))
+        ruling = self.judge.workflow.rulings[judgement.proposal.tool]
+        if facts := moved(shown, judgement.facts, ruling.facts.drifting):
+            changes = [{"field": f"facts.{name}", **change} for name, change in facts.items()]
+            return Execution(end=End.CHANGED, reason="facts_changed", changes=tuple(changes))
+        return None
+
+    async def _already_done(self, judgement: Judgement) -> Execution | None:
+        arguments = judgement.action["arguments"]
+        for effect in await self.ledger.effects(judgement.proposal.case_id):
+            same = effect.tool == judgement.proposal.tool and effect.arguments == arguments
+            if same and effect.state is not EffectState.FAILED:
+                return Execution(end=End.BLOCKED, reason="already_done_in_this_case")
+        return None
+
+    def _automatic(self, judgement: Judgement) -> Grant:
+        now = self.clock()
+        return Grant(
+            id=self.ids(),
+            case_id=judgement.proposal.case_id,
+            review_id=None,
+            proposal_id=judgement.proposal.id,
+            digest=judgement.digest,
+            action=judgement.action,
+            basis={"rules": judgement.action["rules"], "row": judgement.verdict.row},
+            issued_at=now,
+            expires_at=datetime.fromisoformat(judgement.action["expires_at"]),
+        )
+
+    async def _begin(self, judgement: Judgement, grant: Grant, tell: Tell) -> Execution:
+        effect = EffectRow(
+            key=judgement.proposal.key,
+            case_id=judgement.proposal.case_id,
+            grant_id=grant.id,
+            tool=judgement.proposal.tool,
+            tool_version=judgement.proposal.tool_version,
+            arguments=judgement.action["arguments"],
+            digest=judgement.digest,
+            state=EffectState.INTENDED,
+            intended_at=self.clock(),
+        )
+        intent = tell(
+            "effect.intended",
+            key=effect.key,
+            tool=effect.tool,
+            digest=effect.digest,
+            grant=grant.id,
+            basis=grant.basis,
+            verdict=judgement.verdict.to_json(),
+            facts=judgement.facts,
+        )
+        try:
+            begun = await self.ledger.intend(grant, effect, intent)
+        except GrantUnusable:
+            return Execution(end=End.BLOCKED, reason="grant_unusable")
+        if begun:
+            return await self._call(effect, tell)
+        known = await self.ledger.effect(effect.key)
+        assert known is not None, "an intent is refused only for a key that has one"
+        return await self._go_on(known, tell)
+
+    async def _go_on(self, effect: EffectRow, tell: Tell) -> Execution:
+        """What to make of a deed that is in the ledger already: never start it blindly again."""
+        match effect.state:
+            case EffectState.DONE | EffectState.UNDONE:
+                return Execution(end=End.DONE, reason="already_done", receipt=effect.receipt)
+            case EffectState.FAILED:
+                return Execution(end=End.FAILED, reason=effect.error or "failed")
+            case EffectState.INTENDED | EffectState.UNKNOWN:
+                return await self._reconcile(effect, tell)
+
+    async def _reconcile(self, effect: EffectRow, tell: Tell) -> Execution:
+        tool = self.registry.describe(effect.tool)
+        try:
+            if self.registry.can_find(effect.tool):
+                found = await self.registry.find(self.capability, effect.tool, effect.key)
+                if found is not None:
+                    return await self._done(effect, found, tell, reason="found")
+        except ToolError as failure:
+            return await self._unknown(effect, f"find: {failure.reason}", tell)
+        if tool.idempotent:
+            return await self._call(effect, tell)
+        return await self._unknown(effect, "an earlier call ended without an answer", tell)
+
+    async def _call(self, effect: EffectRow, tell: Tell) -> Execution:
+        tool = self.registry.describe(effect.tool)
+        if tool.version != effect.tool_version:
+            return await self._failed(effect, "tool_version_changed", tell)
+        arguments = tool.arguments.model_validate_json(canonical(effect.arguments))
+        await self.ledger.attempt(effect.key)
+        try:
+            record = await self.registry.call(self.capability, tool.name, arguments, Call(key=effect.key))
+        except OutcomeUnknown as unknown:
+            return await self._unknown(effect, str(unknown) or unknown.reason, tell)
+        except ToolRefused as refused:
+            return await self._failed(effect, str(refused) or refused.reason, tell)
+        except ToolError as failure:
+            return await self._unknown(effect, str(failure) or failure.reason, tell)
+        return await self._done(effect, record, tell, reason="done")
+
+    async def _done(self, effect: EffectRow, record: Record, tell: Tell, *, reason: str) -> Execution:
+        receipt = record.model_dump(mode="json")
+        event = tell("effect.done", key=effect.key, tool=effect.tool, receipt=receipt, how=reason)
+        await self.ledger.settle(effect.key, EffectState.DONE, event, receipt=receipt)
+        return Execution(end=End.DONE, reason=reason, receipt=receipt)
+
+    async def _failed(self, effect: EffectRow, error: str, tell: Tell) -> Execution:
+        event = tell("effect.failed", key=effect.key, tool=effect.tool, error=error)
+        await self.ledger.settle(effect.key, EffectState.FAILED, event, error=error)
+        return Execution(end=End.FAILED, reason=error)
+
+    async def _unknown(self, effect: EffectRow, error: str, tell: Tell) -> Execution:
+        event = tell("effect.unknown", key=effect.key, tool=effect.tool, error=error)
+        await self.ledger.settle(effect.key, EffectState.UNKNOWN, event, error=error)
+        return Execution(end=End.UNKNOWN, reason=error)
+
+
+def undo_text(tool: Tool) -> str:
+    """How a deed can be taken back, in words for a reviewer."""
+    if tool.undo is None:
+        return "Cannot be undone."
+    return f"Can be undone by {tool.undo.tool} within {tool.undo.window}."

@@ -1,0 +1,194 @@
+"""The judge: reads the records afresh, resolves the proposal, and asks the rules."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from checkpoints.canonical import NotCanonical, digest
+from nodes.action import Proposal, action_of, resolve
+from nodes.facts import FactsUnfit, typed
+from nodes.records import Records, Source, UnresolvedReference, reference
+from nodes.rules import Consequence, Outcome, Verdict
+from nodes.shapes import Json
+from nodes.workflow import Ruling, Workflow
+from tools.contract import Arguments, Record, ToolError, ToolRefused
+from tools.registry import Registry
+
+GRANT_LIFE = timedelta(days=7)
+
+Read = Callable[[str, Arguments], Awaitable[Record]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """A proposal as it was judged: the action with its digest, the facts, the verdict, the records."""
+
+    proposal: Proposal
+    verdict: Verdict
+    facts: Json
+    action: Json
+    digest: str
+    records: Records
+
+    def to_json(self) -> Json:
+        """JSON-shaped, without the records."""
+        return {
+            "proposal": self.proposal.id,
+            "verdict": self.verdict.to_json(),
+            "facts": self.facts,
+            "action": self.action,
+            "digest": self.digest,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge:
+    """Judges the proposals of one workflow; the same code before the gate and before the effect."""
+
+    workflow: Workflow
+    registry: Registry
+    read: Read
+    clock: Callable[[], datetime]
+
+    async def records(self, case: Json) -> Records:
+        """The records of a case, read now, side by side where one does not need another.
+
+        Raises:
+            ToolError: a system does not answer, or has no such record; of several the first in the workflow's
+                order.
+        """
+        now = self.clock()
+        records: dict[str, BaseModel] = {"event": self.workflow.event.model_validate(case["event"])}
+        left = list(self.workflow.sources)
+        while left:
+            ready = [source for source in left if source.needs <= records.keys()]
+            if not ready:
+                raise UnresolvedReference(f"nothing to read {left[0].name} by")
+            answers = await asyncio.gather(
+                *(self._read_source(source, records, now) for source in ready), return_exceptions=True
+            )
+            for source, answer in zip(ready, answers, strict=True):
+                if isinstance(answer, BaseException):
+                    raise answer
+                records[source.name] = answer
+            left = [source for source in left if source.name not in records]
+        return {**records, **self.workflow.derive(records, now)}
+
+    async def _read_source(self, source: Source, records: Records, now: datetime) -> Record:
+        values = {name: _argument(item, records, now) for name, item in source.arguments.items()}
+        return await self.read(
+            source.tool, self.registry.describe(source.tool).arguments.model_validate(values)
+        )
+
+    def out_of_scope(self, records: Records) -> list[str]:
+        """The pairs of references that should be equal and are not."""
+        return [
+            f"{left} is not {right}"
+            for left, right in self.workflow.scope
+            if reference(records, left) != reference(records, right)
+        ]
+
+    async def judge(self, case: Json, proposal: Proposal, expires_at: datetime | None = None) -> Judgement:
+        """The verdict on a proposal, on facts read now.
+
+        Whatever cannot be read, resolved or typed ends in *investigate*, with the reason; nothing is guessed.
+        So does an *allow* of a proposal with literal arguments: they come from the state, which anybody may
+        have written.
+        """
+        ruling = self.workflow.rulings.get(proposal.tool)
+        if ruling is None or not self._may_propose(proposal):
+            return self._unjudged(proposal, Outcome.REFUSE, "not_permitted")
+        if proposal.tool_version != self.registry.describe(proposal.tool).version:
+            return self._unjudged(proposal, Outcome.REFUSE, "tool_version_changed")
+        try:
+            records = await self.records(case)
+            arguments, sources = self._arguments(proposal, records)
+        except ToolRefused as refusal:
+            return self._unjudged(proposal, Outcome.INVESTIGATE, refusal.reason)
+        except ToolError as failure:
+            return self._unjudged(proposal, Outcome.INVESTIGATE, f"source_{failure.reason}")
+        except UnresolvedReference:
+            return self._unjudged(proposal, Outcome.INVESTIGATE, "unresolved_reference")
+        except (ValidationError, NotCanonical):
+            return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
+        if self.out_of_scope(records) or _not_own(ruling, records, arguments):
+            return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
+        facts, verdict = self._verdict(ruling, records, proposal, arguments)
+        action = action_of(
+            proposal,
+            arguments,
+            sources,
+            workflow=self.workflow.name,
+            records=records,
+            rules={"table": verdict.table, "version": verdict.version, "digest": verdict.digest},
+            expires_at=expires_at or self.clock() + GRANT_LIFE,
+        )
+        return Judgement(
+            proposal=proposal,
+            verdict=verdict,
+            facts=facts,
+            action=action,
+            digest=digest(action),
+            records=records,
+        )
+
+    def _may_propose(self, proposal: Proposal) -> bool:
+        kind, _, name = proposal.proposer.partition(":")
+        if kind == "agent":
+            return name in self.workflow.agents and proposal.tool in self.workflow.agents[name].proposes
+        return kind == "rule" and proposal.tool in self.workflow.steps.get(name, frozenset())
+
+    def _arguments(self, proposal: Proposal, records: Records) -> tuple[Json, dict[str, Json]]:
+        tool = self.registry.describe(proposal.tool)
+        values, sources = resolve(proposal, records)
+        fitted = tool.arguments.model_validate(values)
+        return fitted.model_dump(mode="json"), sources
+
+    def _verdict(
+        self, ruling: Ruling, records: Records, proposal: Proposal, arguments: Json
+    ) -> tuple[Json, Verdict]:
+        facts = ruling.gather(records, proposal, arguments, self.clock())
+        snapshot = {name: fact.to_json() for name, fact in sorted(facts.items())}
+        try:
+            verdict = ruling.table.judge(typed(ruling.facts, facts))
+        except FactsUnfit as unfit:
+            return snapshot, ruling.table.investigate(f"facts_unfit:{','.join(unfit.names)}")
+        if verdict.outcome is Outcome.ALLOW and proposal.literals:
+            return snapshot, ruling.table.investigate("literal_arguments")
+        return snapshot, verdict
+
+    def _unjudged(
+        self, proposal: Proposal, outcome: Outcome, reason: str, records: Records | None = None
+    ) -> Judgement:
+        verdict = Verdict(
+            table=self.workflow.name,
+            version=self.workflow.version,
+            digest="",
+            row=None,
+            says="The proposal could not be put to the rules.",
+            policy=None,
+            then=Consequence(outcome=outcome, reason=reason, owner=self.workflow.owner),
+            trace=(),
+        )
+        return Judgement(
+            proposal=proposal, verdict=verdict, facts={}, action={}, digest="", records=records or {}
+        )
+
+
+def _not_own(ruling: Ruling, records: Records, arguments: Json) -> list[str]:
+    """The arguments that should be the case's own and are another's."""
+    return [
+        name for name, path in ruling.own.items() if arguments.get(name) != _json(reference(records, path))
+    ]
+
+
+def _json(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _argument(item: str | Callable[[datetime], Any], records: Records, now: datetime) -> Any:
+    return reference(records, item) if isinstance(item, str) else item(now)

@@ -1,0 +1,34 @@
+"""Weigh: put the proposal to the rules, and keep the verdict with everything it was based on."""
+
+from langgraph.runtime import Runtime
+
+from nodes.action import Proposal
+from nodes.context import Context
+from nodes.rules import Outcome
+from nodes.state import CaseState
+from nodes.story import Story
+
+
+async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
+    """Outcome `allow`, `review`, `refuse` or `investigate`."""
+    story = Story(runtime, "rule:judge")
+    context = runtime.context
+    judgement = await context.judge.judge(context.case, Proposal.from_json(state["proposal"]))
+    judged = judgement.to_json() | {"changes": state.get("result", {}).get("changes", [])}
+    story.tell("verdict.given", **judged)
+    verdict = judged | {
+        "evidence": context.workflow.reviewer_view.of(judgement.records),
+        "due_seconds": int(judgement.verdict.then.due.total_seconds()),
+        "ladder": [
+            {"role": role, "people": 1, "why": judgement.verdict.says}
+            for role in judgement.verdict.then.ladder
+        ],
+    }
+    update: CaseState = {
+        "verdict": verdict,
+        "outcome": judgement.verdict.outcome.value,
+        "record": story.events,
+    }
+    if judgement.verdict.outcome in {Outcome.REFUSE, Outcome.INVESTIGATE}:
+        update["result"] = {"reason": judgement.verdict.then.reason, "owner": judgement.verdict.then.owner}
+    return update

@@ -1,0 +1,69 @@
+"""A workflow as the nodes see it: its event, records, facts, rules and roles. Graph files fill it in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from nodes.action import Proposal
+from nodes.agent import AgentRole
+from nodes.facts import Fact, Facts
+from nodes.permissions import ReviewerRole
+from nodes.records import Records, Source, View
+from nodes.rules import RuleTable
+from nodes.shapes import Json
+
+
+class EventData(BaseModel):
+    """What the data of a workflow's event must be: strict and complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ruling:
+    """How proposals of one tool are judged: which facts, read how, under which table.
+
+    Attributes:
+        gather: the facts of a proposal, from the records and the arguments as resolved.
+        own: arguments that must be the case's own, each with the reference it must equal.
+        amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
+    """
+
+    table: RuleTable
+    facts: type[Facts]
+    gather: Callable[[Records, Proposal, Json, datetime], dict[str, Fact]]
+    own: Mapping[str, str] = field(default_factory=dict)
+    amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workflow:
+    """One workflow.
+
+    Attributes:
+        scope: pairs of references that must be equal: whose record is whose.
+        derive: records computed from those that were read, by name.
+        rulings: by tool; a tool that is not in it can only be investigated.
+        steps: by name of a rule node, the tools it may propose.
+        reviewer_view: what a reviewer is shown of the records.
+        owner: who looks after cases that come to no end by themselves.
+    """
+
+    name: str
+    version: str
+    event_type: str
+    event: type[EventData]
+    title: Callable[[Any], str]
+    sources: tuple[Source, ...]
+    scope: tuple[tuple[str, str], ...]
+    derive: Callable[[Records, datetime], Mapping[str, BaseModel]]
+    rulings: Mapping[str, Ruling]
+    agents: Mapping[str, AgentRole]
+    steps: Mapping[str, frozenset[str]]
+    reviewers: Mapping[str, ReviewerRole]
+    owner: str
+    reviewer_view: View
+    build: Callable[[], Any]

@@ -1,0 +1,183 @@
+"""What became of a call is what the gateway knows of it: a deed is never declared undone by guess."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from checkpoints.cases import Case, Status
+from checkpoints.effects import EffectState
+from nodes.gateway import End
+from tests.house import House
+from tests.nodes.desk import at_desk, paid, wish, with_refunds
+from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
+from tools.sandbox.cast import CAST
+
+SCENE = "clean_29_90_1"
+
+Deed = Callable[[Tool, Any, Call], Awaitable[Record]]
+
+
+class Nonsense(Record):
+    """No refund at all."""
+
+    word: str = "ok"
+
+
+class Broken(Exception):
+    """A mistake in a connector, of a kind that its contract does not know."""
+
+
+async def do_it(tool: Tool, arguments: Any, call: Call) -> Record:
+    return await tool.perform(arguments, call)
+
+
+async def lose_the_answer(tool: Tool, arguments: Any, call: Call) -> Record:
+    await tool.perform(arguments, call)
+    raise OutcomeUnknown("the line is dead")
+
+
+async def lose_the_question(tool: Tool, arguments: Any, call: Call) -> Record:
+    raise OutcomeUnknown("the line is dead")
+
+
+async def refuse(tool: Tool, arguments: Any, call: Call) -> Record:
+    raise ToolRefused("not now")
+
+
+async def break_after_it(tool: Tool, arguments: Any, call: Call) -> Record:
+    await tool.perform(arguments, call)
+    raise Broken
+
+
+@dataclass(slots=True)
+class Script:
+    """A payment system that does one thing after another, and counts."""
+
+    deeds: list[Deed]
+    calls: int = 0
+    keys: set[str] = field(default_factory=set)
+
+    async def perform(self, tool: Tool, arguments: Any, call: Call) -> Record:
+        deed = self.deeds[min(self.calls, len(self.deeds) - 1)]
+        self.calls += 1
+        self.keys.add(call.key)
+        return await deed(tool, arguments, call)
+
+
+async def _state(house: House, case: Case) -> EffectState:
+    (effect,) = await house.effects(case.id)
+    return effect.state
+
+
+async def _executed(house: House, case: Case, script: Script, times: int, **changes: Any) -> list[End]:
+    async with at_desk(with_refunds(house, script.perform, **changes), case) as desk:
+        return [(await desk.execute(wish(case))).end for _ in range(times)]
+
+
+async def test_an_answer_that_was_lost_is_found(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_answer])
+
+    assert await _executed(house, case, script, 3) == [End.UNKNOWN, End.DONE, End.DONE]
+    assert (script.calls, await paid(house, SCENE)) == (1, [2990])
+
+
+async def test_a_question_that_was_lost_is_asked_again_under_the_same_key(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_question, do_it])
+
+    assert await _executed(house, case, script, 3) == [End.UNKNOWN, End.DONE, End.DONE]
+    assert (script.calls, len(script.keys), await paid(house, SCENE)) == (2, 1, [2990])
+    assert (await house.effects(case.id))[0].attempts == 2
+
+
+async def test_what_can_only_be_repeated_is_repeated_under_the_same_key(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_answer, do_it])
+
+    assert await _executed(house, case, script, 2, find=None) == [End.UNKNOWN, End.DONE]
+    assert (script.calls, len(script.keys), await paid(house, SCENE)) == (2, 1, [2990])
+
+
+async def test_what_can_be_neither_found_nor_repeated_stays_unknown(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_answer])
+
+    ends = await _executed(house, case, script, 4, find=None, idempotent=False)
+
+    assert ends == 4 * [End.UNKNOWN]
+    assert (script.calls, await paid(house, SCENE)) == (1, [2990])
+    assert await _state(house, case) is EffectState.UNKNOWN
+
+
+async def test_while_nobody_can_be_asked_nothing_is_repeated(house: House) -> None:
+    async def nobody_knows(_key: str) -> Record | None:
+        raise ToolError("closed for today")
+
+    case, script = await house.send(SCENE), Script([lose_the_answer])
+
+    assert await _executed(house, case, script, 3, find=nobody_knows) == 3 * [End.UNKNOWN]
+    assert (script.calls, await paid(house, SCENE)) == (1, [2990])
+
+
+async def test_what_was_refused_stays_refused(house: House) -> None:
+    case, script = await house.send(SCENE), Script([refuse, do_it])
+
+    assert await _executed(house, case, script, 3) == 3 * [End.FAILED]
+    assert (script.calls, await paid(house, SCENE)) == (1, [])
+    assert await _state(house, case) is EffectState.FAILED
+
+
+async def test_a_broken_connector_leaves_an_intent_and_a_case_that_says_so(house: House) -> None:
+    script = Script([break_after_it])
+    broken = with_refunds(house, script.perform)
+
+    case = await broken.after(SCENE)
+
+    assert (case.status, case.reason, case.owner) == (Status.FAILED, "unexpected_error", "operations")
+    assert await _state(house, case) is EffectState.INTENDED
+    assert await _executed(house, case, script, 2) == [End.DONE, End.DONE]
+    assert (script.calls, await paid(house, SCENE)) == (1, [2990])
+
+
+async def test_nonsense_that_was_found_is_no_receipt(house: House) -> None:
+    async def find(_key: str) -> Record | None:
+        return Nonsense()
+
+    case, script = await house.send(SCENE), Script([lose_the_question])
+
+    assert await _executed(house, case, script, 2, find=find) == [End.UNKNOWN, End.UNKNOWN]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="nodes/gateway.py, _call: the refusal of a repetition is taken for a refusal of the first call",
+)
+async def test_a_repetition_that_is_refused_does_not_undo_the_first_call(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_answer, refuse])
+
+    assert await _executed(house, case, script, 2, find=None) == [End.UNKNOWN, End.UNKNOWN]
+    assert await paid(house, SCENE) == [2990]
+    assert await _state(house, case) is EffectState.UNKNOWN
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="nodes/gateway.py, _call: a new version of the tool declares what its old version began as failed",
+)
+async def test_a_new_version_of_a_tool_does_not_undo_what_the_old_one_began(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_answer])
+    await _executed(house, case, script, 1, find=None)
+
+    await _executed(house, case, script, 1, find=None, version="2")
+
+    assert await paid(house, SCENE) == [2990]
+    assert await _state(house, case) is EffectState.UNKNOWN
+
+
+async def test_an_unknown_deed_is_told_once_a_task_and_owned_by_somebody(house: House) -> None:
+    case = await with_refunds(house, Script([lose_the_answer]).perform).after(SCENE)
+
+    assert (case.status, case.owner) == (Status.UNCERTAIN, "support_lead")
+    assert (await house.kinds(case.id)).count("effect.unknown") == 1
+    assert [refund["order_id"] for refund in await house.refunds(CAST[SCENE].order_id)] == [
+        CAST[SCENE].order_id
+    ]

@@ -1,0 +1,449 @@
+"""Rule files: every worked example ends at its own row, and no editing mistake becomes a table."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Annotated, Any, Literal, get_args
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+from graphs.refund import refund_workflow
+from graphs.refund.records import RefundFacts
+from graphs.roles import read_text
+from nodes.facts import Facts
+from nodes.rule_files import TableUnfit, load_table, parse_money
+from nodes.rules import Outcome, Row, RuleTable
+from nodes.workflow import Ruling
+from tools.money import Money, minor_digits
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
+
+
+# --- the tables we ship -----------------------------------------------------------------------------------
+
+
+def worked_examples() -> Iterator[Any]:
+    for ruling in refund_workflow().rulings.values():
+        for row in ruling.table.rows:
+            for at, worked in enumerate(row.examples):
+                yield pytest.param(ruling, row, worked, id=f"{row.id}-{at + 1}")
+
+
+def facts_of(model: type[Facts], worked: dict[str, Any]) -> Facts:
+    """A worked example as facts; its amounts are written as text, like in the conditions."""
+    amounts = {name for name, field in model.model_fields.items() if field.annotation is Money}
+    return model.model_validate(
+        {name: parse_money(value, name) if name in amounts else value for name, value in worked.items()}
+    )
+
+
+@pytest.mark.parametrize(("ruling", "row", "worked"), list(worked_examples()))
+def test_every_worked_example_ends_at_its_own_row(ruling: Ruling, row: Row, worked: dict[str, Any]) -> None:
+    verdict = ruling.table.judge(facts_of(ruling.facts, worked))
+
+    assert (verdict.row, verdict.then) == (row.id, row.then)
+
+
+def test_every_row_names_a_rung_that_somebody_can_stand_on() -> None:
+    workflow = refund_workflow()
+    for ruling in workflow.rulings.values():
+        for row in ruling.table.rows:
+            assert set(row.then.ladder) <= workflow.reviewers.keys(), row.id
+
+
+# --- a table of our own, well written ---------------------------------------------------------------------
+
+
+class Sale(Facts):
+    """The facts of the table below: one of each kind."""
+
+    amount: Money
+    signals: Annotated[int, Field(ge=0)]
+    days: int | None
+    clean: bool
+    tier: Literal["standard", "silver", "gold"]
+    note: str
+
+
+WELL_WRITTEN = """\
+table: sale
+version: "2026-11-01"
+tool: sales.refund
+rows:
+  - id: S-1
+    says: A signal goes to people.
+    policy: P-1
+    when: {signals: {at_least: 1}}
+    then: {investigate: signal, owner: fraud_team}
+    examples:
+      - {amount: 29.90 EUR, signals: 1, days: 3, "clean": true, tier: gold, note: ok}
+  - id: S-2
+    says: Small and clean is automatic.
+    policy: P-2
+    when: {amount: {below: 50.00 EUR}, clean: true, tier: {in: [silver, gold]}, note: {is_not: stop}}
+    then: {allow: small_and_clean}
+    examples:
+      - {amount: 49.99 EUR, signals: 0, days: 3, "clean": true, tier: gold, note: ok}
+  - id: S-3
+    says: What is big or late is signed.
+    policy: P-3
+    when: {amount: {at_least: 50.00 EUR, at_most: 500.00 EUR}, days: {above: 30}}
+    then: {review: big, by: [support_lead, finance], due: 8h, risk: medium}
+    examples:
+      - {amount: 50.00 EUR, signals: 0, days: 31, "clean": true, tier: gold, note: ok}
+default: {investigate: no_rule_matches, owner: support_lead}
+"""
+EXAMPLE = '{amount: 49.99 EUR, signals: 0, days: 3, "clean": true, tier: gold, note: ok}'
+SOURCE = "graphs/sale/rules.yaml"
+
+
+def load(text: str) -> RuleTable:
+    return load_table(text, source=SOURCE, facts=Sale)
+
+
+def edited(old: str, new: str) -> str:
+    """The well-written table with one thing in it changed."""
+    assert WELL_WRITTEN.count(old) == 1, f"{old!r} is not in the table once"
+    return WELL_WRITTEN.replace(old, new)
+
+
+def refusal(text: str) -> str:
+    """Why a text is no table."""
+    with pytest.raises(TableUnfit) as unfit:
+        load(text)
+    return str(unfit.value)
+
+
+def test_a_well_written_table_is_read_as_it_is_written() -> None:
+    table = load(WELL_WRITTEN)
+    signed = table.rows[2].then
+
+    assert (table.name, table.version, table.tool) == ("sale", "2026-11-01", "sales.refund")
+    assert [row.id for row in table.rows] == ["S-1", "S-2", "S-3"]
+    assert [row.then.outcome for row in table.rows] == ["investigate", "allow", "review"]
+    assert (signed.ladder, signed.due, signed.risk) == (
+        ("support_lead", "finance"),
+        timedelta(hours=8),
+        "medium",
+    )
+    assert (table.default.outcome, table.default.owner) == (Outcome.INVESTIGATE, "support_lead")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("8h", timedelta(hours=8)), ("30m", timedelta(minutes=30)), ("2d", timedelta(days=2))],
+)
+def test_a_review_is_due_when_it_says(written: str, meant: timedelta) -> None:
+    assert load(edited("due: 8h", f"due: {written}")).rows[2].then.due == meant
+
+
+def test_a_comment_changes_nothing_and_a_word_changes_the_digest() -> None:
+    before = load(WELL_WRITTEN).digest
+
+    assert load("# who signs what\n" + WELL_WRITTEN).digest == before
+    assert load(edited("small_and_clean", "small_and_neat")).digest != before
+
+
+# --- editing mistakes -------------------------------------------------------------------------------------
+
+# what was written, what somebody made of it by mistake, and what the refusal must name
+MISTAKES: dict[str, tuple[str, str, list[str]]] = {
+    "misspelt fact": ("clean: true", "claen: true", ["row S-2", "claen"]),
+    "fact of another table": ("clean: true", "window_total: 1", ["row S-2", "window_total"]),
+    "tru e": ("clean: true", "clean: tru e", ["row S-2", "clean", "tru e"]),
+    "quoted boolean": ("clean: true", 'clean: "true"', ["row S-2", "clean"]),
+    "number for a boolean": ("clean: true", "clean: 1", ["row S-2", "clean"]),
+    "nothing for a boolean": ("clean: true", "clean:", ["row S-2", "clean"]),
+    "quoted number": ("at_least: 1", 'at_least: "1"', ["row S-1", "signals", "'1'"]),
+    "boolean for a number": ("at_least: 1", "at_least: true", ["row S-1", "signals", "True"]),
+    "float for a number": ("at_least: 1", "at_least: 1.0", ["row S-1", "signals", "1.0"]),
+    "not a number": ("at_least: 1", "at_least: .nan", ["row S-1", "signals", "nan"]),
+    "infinity": ("above: 30", "above: .inf", ["row S-3", "days", "inf"]),
+    "list for a number": ("at_least: 1", "at_least: [1]", ["row S-1", "signals"]),
+    "mapping for a number": ("at_least: 1", "at_least: {is: 1}", ["row S-1", "signals"]),
+    "amount for a number": ("above: 30", "above: 30.00 EUR", ["row S-3", "days", "30.00 EUR"]),
+    "nothing for a number": ("above: 30", "above: null", ["row S-3", "days"]),
+    "no comparison": ("{at_least: 1}", "{}", ["row S-1", "signals"]),
+    "unknown operator": ("at_least: 1", "at_lest: 1", ["row S-1", "signals", "at_lest"]),
+    "operator of a language": ("at_least: 1", '">=": 1', ["row S-1", "signals", ">="]),
+    "operator that is no word": ("at_least: 1", "1: 1", ["row S-1", "signals"]),
+    "order of booleans": ("clean: true", "clean: {above: false}", ["row S-2", "clean"]),
+    "order of words": ("{is_not: stop}", "{above: stop}", ["row S-2", "note"]),
+    "one for many": ("in: [silver, gold]", "in: gold", ["row S-2", "tier"]),
+    "many for one": ("{in: [silver, gold]}", "[silver, gold]", ["row S-2", "tier"]),
+    "misspelt choice": ("[silver, gold]", "[silver, golden]", ["row S-2", "tier", "golden"]),
+    "choice in capitals": ("[silver, gold]", "[silver, GOLD]", ["row S-2", "tier", "GOLD"]),
+    "number for a word": ("{is_not: stop}", "{is_not: 1}", ["row S-2", "note"]),
+    "amount without currency": ("below: 50.00 EUR", "below: 50.00", ["row S-2", "amount", "50.0"]),
+    "quoted amount without currency": ("below: 50.00 EUR", 'below: "50.00"', ["row S-2", "amount"]),
+    "currency first": ("below: 50.00 EUR", "below: EUR 50.00", ["row S-2", "amount", "EUR 50.00"]),
+    "currency sign": ("below: 50.00 EUR", "below: €50.00", ["row S-2", "amount"]),
+    "decimal comma": ("below: 50.00 EUR", 'below: "50,00 EUR"', ["row S-2", "amount", "50,00 EUR"]),
+    "thousands": ("at_most: 500.00 EUR", 'at_most: "1,500.00 EUR"', ["row S-3", "amount"]),
+    "currency in small letters": ("below: 50.00 EUR", "below: 50.00 eur", ["row S-2", "amount"]),
+    "half a cent": ("below: 50.00 EUR", "below: 50.005 EUR", ["row S-2", "amount", "50.005 EUR"]),
+    "a cent of a yen": ("below: 50.00 EUR", "below: 50.50 JPY", ["row S-2", "amount", "50.50 JPY"]),
+    "exponent": ("below: 50.00 EUR", "below: 5e1 EUR", ["row S-2", "amount", "5e1 EUR"]),
+    "amount that is no number": ("below: 50.00 EUR", "below: NaN EUR", ["row S-2", "amount"]),
+    "amount that never ends": ("below: 50.00 EUR", "below: Infinity EUR", ["row S-2", "amount"]),
+    "no facts": ("when: {signals: {at_least: 1}}", "when:", ["row S-1", "when"]),
+    "facts as a list": ("{signals: {at_least: 1}}", "[signals]", ["row S-1", "when"]),
+    "facts as text": ("when: {signals: {at_least: 1}}", "when: always", ["row S-1", "when"]),
+    "missing facts": ("    when: {signals: {at_least: 1}}\n", "", ["row S-1", "when"]),
+    "missing sentence": ("    says: A signal goes to people.\n", "", ["row S-1", "says"]),
+    "empty sentence": ("says: A signal goes to people.", 'says: " "', ["row S-1", "says"]),
+    "missing policy": ("    policy: P-1\n", "", ["row S-1", "policy"]),
+    "policy as a number": ("policy: P-1", "policy: 1", ["row S-1", "policy"]),
+    "missing consequence": ("    then: {allow: small_and_clean}\n", "", ["row S-2", "then"]),
+    "missing examples": (f"      - {EXAMPLE}\n", "", ["row S-2", "examples"]),
+    "no examples": (
+        f"examples:\n      - {EXAMPLE}",
+        "examples: []",
+        ["row S-2", "example"],
+    ),
+    "unknown field": ("policy: P-1", "policy: P-1\n    enabled: false", ["row S-1", "enabled"]),
+    "misspelt field": ("    policy: P-1", "    polcy: P-1", ["row S-1", "polcy"]),
+    "missing id": ("  - id: S-1\n    says", "  - says", ["row 1", "id"]),
+    "id as a number": ("- id: S-1", "- id: 1", ["row 1"]),
+    "doubled row id": ("- id: S-2", "- id: S-1", ["S-1", "twice"]),
+    "row as text": ("rows:\n", "rows:\n  - S-0\n", ["row 1", "mapping"]),
+    "unknown outcome": ("{allow: small_and_clean}", "{permit: small_and_clean}", ["row S-2", "allow"]),
+    "outcome in capitals": ("{allow: small_and_clean}", "{ALLOW: small_and_clean}", ["row S-2"]),
+    "outcome as a word": ("then: {allow: small_and_clean}", "then: allow", ["row S-2"]),
+    "no outcome": ("then: {allow: small_and_clean}", "then: {}", ["row S-2", "exactly one"]),
+    "two outcomes": ("{allow: small_and_clean}", "{allow: a, refuse: b}", ["row S-2", "exactly one"]),
+    "outcome without a reason": ("{allow: small_and_clean}", "{allow: }", ["row S-2", "allow"]),
+    "outcome with a boolean": ("{allow: small_and_clean}", "{allow: true}", ["row S-2", "allow"]),
+    "owner of what is allowed": ("{allow: small_and_clean}", "{allow: a, owner: b}", ["row S-2", "owner"]),
+    "nobody investigates": ("signal, owner: fraud_team", "signal", ["row S-1", "owner"]),
+    "empty owner": ("owner: fraud_team", 'owner: ""', ["row S-1", "owner"]),
+    "empty ladder": ("[support_lead, finance]", "[]", ["row S-3", "by"]),
+    "ladder as text": ("[support_lead, finance]", "finance", ["row S-3", "by"]),
+    "ladder with a hole": ("[support_lead, finance]", '[support_lead, ""]', ["row S-3", "by"]),
+    "missing ladder": ("by: [support_lead, finance], ", "", ["row S-3", "by"]),
+    "missing risk": (", risk: medium", "", ["row S-3", "risk"]),
+    "unknown risk": ("risk: medium", "risk: moderate", ["row S-3", "risk", "moderate"]),
+    "duration as a number": ("due: 8h", "due: 8", ["row S-3", "due"]),
+    "duration in weeks": ("due: 8h", "due: 1w", ["row S-3", "due", "1w"]),
+    "negative duration": ("due: 8h", "due: -8h", ["row S-3", "due", "-8h"]),
+    "allow as default": ("{investigate: no_rule_matches, owner: support_lead}", "{allow: rest}", ["default"]),
+    "refuse as default": ("{investigate: no_rule_matches, owner: support_lead}", "{refuse: x}", ["default"]),
+    "default as text": ("{investigate: no_rule_matches, owner: support_lead}", "allow", ["default"]),
+    "missing default": (
+        "default: {investigate: no_rule_matches, owner: support_lead}\n",
+        "",
+        ["table", "default"],
+    ),
+    "missing version": ('version: "2026-11-01"\n', "", ["table", "version"]),
+    "version as a date": ('version: "2026-11-01"', "version: 2026-11-01", ["version"]),
+    "missing tool": ("tool: sales.refund\n", "", ["table", "tool"]),
+    "tool as a list": ("tool: sales.refund", "tool: [sales.refund]", ["tool"]),
+    "unknown field of the table": ("tool: sales.refund", "tool: a.b\nmode: collect", ["table", "mode"]),
+    "rows as a mapping": ("rows:\n", "rows: {}\nmore:\n", ["table", "more"]),
+    "a tab": ("    policy: P-1", "\tpolicy: P-1", ["not YAML"]),
+    "an open bracket": ("[silver, gold]", "[silver, gold", ["not YAML"]),
+    "an object": ("clean: true", "clean: !!python/object/apply:os.system [true]", ["not YAML"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_an_editing_mistake_is_refused_by_file_row_and_field(mistake: str) -> None:
+    old, new, named = MISTAKES[mistake]
+
+    said = refusal(edited(old, new))
+
+    assert said.startswith(f"{SOURCE}: ")
+    for word in named:
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    "text", ["", "allow", "[]", "- a\n- b", "3", "null", "{}", "\x00", "a: b: c", "---\n---\n"]
+)
+def test_what_is_no_table_at_all_is_refused(text: str) -> None:
+    assert refusal(text).startswith(f"{SOURCE}: ")
+
+
+@UNHURRIED
+@given(st.text())
+@example("{")
+@example("é: \ud800")
+def test_no_text_is_a_table_by_accident(text: str) -> None:
+    with pytest.raises(TableUnfit):
+        load(text)
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["gold", "stop", "1 EUR"])
+)
+ANYTHING = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from(["is", "x"]), SCALARS)
+
+
+def fits(fact: str, value: Any) -> bool:
+    """Whether a value is written as this fact has to be; said a second time."""
+    match fact:
+        case "amount":
+            return type(value) is str and value == "1 EUR"
+        case "days":
+            return value is None or type(value) is int
+        case "signals":
+            return type(value) is int
+        case "clean":
+            return type(value) is bool
+        case "tier":
+            return type(value) is str and value in get_args(Sale.model_fields["tier"].annotation)
+    return type(value) is str
+
+
+@UNHURRIED
+@given(st.sampled_from(sorted(Sale.model_fields)), ANYTHING)
+def test_a_bound_has_exactly_the_type_of_its_fact(fact: str, value: Any) -> None:
+    document = yaml.safe_load(WELL_WRITTEN)
+    document["rows"][1]["when"] = {fact: {"is": value}}
+    text = yaml.safe_dump(document)
+
+    if fits(fact, value):
+        assert load(text).rows[1].when[0].fact == fact
+    else:
+        assert "row S-2" in refusal(text)
+
+
+# --- mistakes that are not noticed yet --------------------------------------------------------------------
+
+
+def rows_of(table: RuleTable) -> list[tuple[str, list[str], str]]:
+    """What a table says, its examples aside."""
+    return [(row.id, [test.says for test in row.when], row.then.outcome) for row in table.rows]
+
+
+def test_a_lost_line_never_changes_what_the_refund_rules_say() -> None:
+    lines = read_text("graphs.refund", "rules.yaml").splitlines(keepends=True)
+    whole = rows_of(load_table("".join(lines), source=SOURCE, facts=RefundFacts))
+    changed = []
+    for at, line in enumerate(lines):
+        with suppress(TableUnfit):
+            rest = load_table("".join(lines[:at] + lines[at + 1 :]), source=SOURCE, facts=RefundFacts)
+            changed += [line] if rows_of(rest) != whole else []
+
+    assert changed == []
+
+
+def noticed(old: str, new: str, why: str) -> Any:
+    return pytest.param(edited(old, new), id=why)
+
+
+def unnoticed(old: str, new: str, why: str) -> Any:
+    return pytest.param(edited(old, new), id=why, marks=pytest.mark.xfail(strict=True, reason=why))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        noticed(
+            "clean: true, tier", "tier: gold, tier", "YAML's last of two equal keys wins; a condition is gone"
+        ),
+        noticed(
+            "    policy: P-2\n",
+            "    policy: P-2\n    then: {refuse: no}\n",
+            "YAML's last of two consequences wins; a refusal is gone",
+        ),
+        noticed("{in: [silver, gold]}", "{not_in: []}", "a condition that always holds is none"),
+        noticed(
+            "{amount: {below: 50.00 EUR}, clean: true, tier: {in: [silver, gold]}, note: {is_not: stop}}",
+            "{}",
+            "a row without conditions allows everything",
+        ),
+        unnoticed("above: 30", "above: 030", "YAML reads 030 as octal 24"),
+        unnoticed("above: 30", "above: 1:30", "YAML reads 1:30 as sixty-based 90"),
+        unnoticed("at_most: 500.00 EUR", "at_most: 5.00 EUR", "a row that can never match is dead"),
+        unnoticed(
+            "at_most: 500.00 EUR", "at_most: 500.00 USD", "bounds in two currencies never hold together"
+        ),
+        unnoticed("{signals: {at_least: 1}}", "{}", "a row that matches everything makes the next ones dead"),
+        noticed("amount: 49.99 EUR", "amuont: 49.99 EUR", "examples are not judged"),
+        unnoticed("amount: 49.99 EUR", "amount: 50.00 EUR", "examples are not judged by their own table"),
+    ],
+)
+def test_a_mistake_that_reads_well_is_refused(text: str) -> None:
+    refusal(text)
+
+
+class Late(Facts):
+    """A fact that may be unknown and has a constraint, as the refund's days since delivery have."""
+
+    days: Annotated[int, Field(ge=0)] | None
+
+
+LATE = """\
+table: late
+version: "1"
+tool: late.tell
+rows:
+  - id: L-1
+    says: Late.
+    policy: P-1
+    when: {days: {above: BOUND}}
+    then: {allow: late}
+    examples: [{days: 3}]
+default: {investigate: no_rule_matches, owner: desk}
+"""
+
+
+@pytest.mark.parametrize("bound", ["true", "1.5", "null", '"3"', "3.00 EUR"])
+def test_a_bound_of_a_constrained_fact_that_may_be_unknown_has_its_type(bound: str) -> None:
+    with pytest.raises(TableUnfit, match="row L-1: days"):
+        load_table(LATE.replace("BOUND", bound), source=SOURCE, facts=Late)
+
+
+ROW_UNNAMED = pytest.mark.xfail(strict=True, reason="the table is refused, but the row is not named")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(f"- {EXAMPLE}", "- oops", id="an example that is no mapping"),
+        pytest.param(f"- {EXAMPLE}", "- 3", id="an example that is a number"),
+        pytest.param("amount: 49.99 EUR", "amount: 2026-11-01", id="a date", marks=ROW_UNNAMED),
+        pytest.param("above: 30", "above: 99999999999999999", id="beyond JSON", marks=ROW_UNNAMED),
+        pytest.param("risk: medium", "risk: [medium]", id="a list for a risk"),
+        pytest.param("due: 8h", "due: 99999999999d", id="a duration beyond time"),
+    ],
+)
+def test_a_mistake_that_breaks_the_reader_is_refused(old: str, new: str) -> None:
+    assert "row S-" in refusal(edited(old, new))
+
+
+# --- amounts ----------------------------------------------------------------------------------------------
+
+
+@UNHURRIED
+@given(st.integers(-(10**15), 10**15), st.sampled_from(["EUR", "USD", "JPY", "BHD"]))
+def test_an_amount_is_read_as_it_is_shown(minor: int, currency: str) -> None:
+    money = Money(amount_minor=minor, currency=currency)
+
+    assert parse_money(str(money), "here") == money
+
+
+@UNHURRIED
+@given(st.integers(0, 10**9), st.integers(1, 9), st.sampled_from(["EUR", "JPY", "BHD"]))
+def test_an_amount_finer_than_its_minor_unit_is_refused(whole: int, rest: int, currency: str) -> None:
+    written = f"{whole}.{'0' * minor_digits(currency)}{rest} {currency}"
+
+    with pytest.raises(TableUnfit, match="finer"):
+        parse_money(written, "here")
+
+
+def test_an_amount_is_never_rounded() -> None:
+    with pytest.raises(TableUnfit):
+        parse_money("50.00000000000000000000000000001 EUR", "here")
+
+
+@UNHURRIED
+@given(st.one_of(st.none(), st.integers(), st.floats(), st.booleans(), st.lists(st.just("1 EUR"))))
+def test_an_amount_is_text(value: Any) -> None:
+    with pytest.raises(TableUnfit, match="here: "):
+        parse_money(value, "here")
