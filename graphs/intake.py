@@ -1,0 +1,161 @@
+"""Intake: an event becomes a case, a command and a job in one transaction, once."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from pydantic import ValidationError
+
+from checkpoints.audit import Event, tell
+from checkpoints.cases import Case, Status, add_case, case_of_event
+from checkpoints.commands import Command, CommandKind
+from checkpoints.database import Transaction
+from graphs.wiring import Parts
+from nodes.judge import Judge
+from nodes.permissions import Principal
+from nodes.workflow import Workflow
+from tools.contract import Arguments, Call, Record, ToolRefused
+
+
+class EventRefused(Exception):
+    """The event cannot start a case; nothing was started."""
+
+    def __init__(self, reason: str, message: str, fields: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.fields = fields
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CloudEvent:
+    """The envelope of an event, CloudEvents 1.0; `(source, id)` names it."""
+
+    id: str
+    source: str
+    type: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes events in."""
+
+    parts: Parts
+
+    async def receive(self, event: CloudEvent, principal: Principal) -> tuple[Case, bool]:
+        """The case of this event, and whether it is new.
+
+        Raises:
+            EventRefused: unknown type, data that does not fit, or records of somebody else. The refusal is
+                on the record.
+        """
+        async with self.parts.database.transaction() as tx:
+            if (known := await case_of_event(tx, event.source, event.id)) is not None:
+                return known, False
+        try:
+            workflow = self._workflow(event)
+            data = _fitting(workflow, event.data)
+            await self._check_scope(workflow, data)
+        except EventRefused as refused:
+            await self._record_refusal(event, principal, refused)
+            raise
+        async with self.parts.database.transaction() as tx:
+            return await self._open(tx, workflow, event, data, principal)
+
+    def _workflow(self, event: CloudEvent) -> Workflow:
+        workflow = self.parts.workflow_of(event.type)
+        if workflow is None:
+            known = ", ".join(sorted(w.event_type for w in self.parts.workflows.values()))
+            raise EventRefused("unknown_workflow", f"no workflow starts on {event.type!r}; known: {known}")
+        return workflow
+
+    async def _check_scope(self, workflow: Workflow, data: dict[str, Any]) -> None:
+        judge = Judge(
+            workflow=workflow, registry=self.parts.registry, read=self._read, clock=self.parts.clock
+        )
+        try:
+            strangers = judge.out_of_scope(await judge.records({"event": data}))
+        except ToolRefused as refused:
+            raise EventRefused(refused.reason, str(refused)) from refused
+        if strangers:
+            raise EventRefused("out_of_scope", "; ".join(strangers))
+
+    async def _read(self, tool: str, arguments: Arguments) -> Record:
+        return await self.parts.registry.call(self.parts.capability, tool, arguments, Call(key="intake"))
+
+    async def _open(
+        self,
+        tx: Transaction,
+        workflow: Workflow,
+        event: CloudEvent,
+        data: dict[str, Any],
+        principal: Principal,
+    ) -> tuple[Case, bool]:
+        now = self.parts.clock()
+        case = Case(
+            id=self.parts.ids(),
+            workflow=workflow.name,
+            workflow_version=workflow.version,
+            event_source=event.source,
+            event_id=event.id,
+            event=data,
+            title=workflow.title(workflow.event.model_validate(data)),
+            opened_by=principal.actor,
+            status=Status.RECEIVED,
+            created_at=now,
+            updated_at=now,
+        )
+        if not await add_case(tx, case):
+            known = await case_of_event(tx, event.source, event.id)
+            assert known is not None
+            return known, False
+        command = Command(
+            id=self.parts.ids(),
+            case_id=case.id,
+            kind=CommandKind.START,
+            dedupe_key=f"event:{event.source}:{event.id}",
+            payload={},
+            created_at=now,
+        )
+        await self.parts.queue.enqueue(tx, command)
+        received = Event(
+            id=str(uuid5(NAMESPACE_URL, f"{case.id}/received")),
+            case_id=case.id,
+            kind="event.received",
+            actor=principal.actor,
+            at=now,
+            data={"source": event.source, "id": event.id, "type": event.type, "workflow": workflow.name},
+        )
+        await tell(tx, received)
+        return case, True
+
+    async def note_malformed(self, principal: Principal, message: str) -> None:
+        """Put on the record that somebody sent what is no event at all."""
+        await self._note(principal, reason="malformed", message=message)
+
+    async def _record_refusal(self, event: CloudEvent, principal: Principal, refused: EventRefused) -> None:
+        named = {"source": event.source, "id": event.id, "type": event.type}
+        await self._note(principal, reason=refused.reason, **named)
+
+    async def _note(self, principal: Principal, **data: str) -> None:
+        told = Event(
+            id=self.parts.ids(),
+            case_id=None,
+            kind="event.refused",
+            actor=principal.actor,
+            at=self.parts.clock(),
+            data=dict(data),
+        )
+        async with self.parts.database.transaction() as tx:
+            await tell(tx, told)
+
+
+def _fitting(workflow: Workflow, data: Any) -> dict[str, Any]:
+    try:
+        return workflow.event.model_validate(data).model_dump(mode="json")
+    except ValidationError as error:
+        fields = tuple(
+            {"field": ".".join(map(str, item["loc"])) or "data", "problem": item["msg"]}
+            for item in error.errors(include_url=False, include_input=False, include_context=False)
+        )
+        raise EventRefused("data_unfit", "the event's data does not fit the workflow", fields) from error

@@ -1,0 +1,75 @@
+"""The refund graph, top to bottom."""
+
+from langgraph.graph import END, START, StateGraph
+
+from graphs.refund.steps import propose_refund, propose_reply
+from nodes.ask import ask
+from nodes.context import Context
+from nodes.execute import execute
+from nodes.gate import gate
+from nodes.leave import leave
+from nodes.propose import propose
+from nodes.retrieve import retrieve
+from nodes.state import CaseState, route
+from nodes.weigh import weigh
+
+Builder = StateGraph[CaseState, Context, CaseState, CaseState]
+
+
+def build() -> Builder:
+    """The uncompiled graph; whoever runs it compiles it with a checkpointer."""
+    graph: Builder = StateGraph(CaseState, context_schema=Context)
+
+    # What is this about? Read the records, then let two agents look at what their roles may see.
+    graph.add_node("retrieve", retrieve)
+    graph.add_node("triage", ask("triage"))
+    graph.add_node("assess", ask("policy"))
+    graph.add_node("propose", propose(propose_refund))
+    graph.add_edge(START, "retrieve")
+    graph.add_conditional_edges(
+        "retrieve", *route({"ready": "triage", "rejected": "rejected"}, otherwise="blocked")
+    )
+    graph.add_conditional_edges("triage", *route({"ready": "assess"}, otherwise="uncertain"))
+    graph.add_conditional_edges("assess", *route({"ready": "propose"}, otherwise="uncertain"))
+    graph.add_conditional_edges("propose", *route({"ready": "judge"}, otherwise="uncertain"))
+
+    # May it be done, and who must sign?
+    graph.add_node("judge", weigh)
+    graph.add_node("gate", gate)
+    graph.add_conditional_edges(
+        "judge",
+        *route({"allow": "refund", "review": "gate", "refuse": "rejected"}, otherwise="escalated"),
+    )
+    graph.add_conditional_edges("gate", *route({"approved": "refund"}, otherwise="rejected"))
+
+    # Do exactly what was signed; if the facts moved meanwhile, judge again.
+    graph.add_node("refund", execute)
+    graph.add_conditional_edges(
+        "refund",
+        *route(
+            {"done": "tell", "changed": "judge", "failed": "failed", "unknown": "uncertain"},
+            otherwise="blocked",
+        ),
+    )
+
+    # Tell the customer: an action like any other, judged and executed like any other.
+    graph.add_node("tell", propose(propose_reply))
+    graph.add_node("judge_reply", weigh)
+    graph.add_node("send", execute)
+    graph.add_edge("tell", "judge_reply")
+    graph.add_conditional_edges("judge_reply", *route({"allow": "send"}, otherwise="escalated"))
+    graph.add_conditional_edges(
+        "send",
+        *route(
+            {"done": "close", "changed": "judge_reply", "failed": "failed", "unknown": "uncertain"},
+            otherwise="blocked",
+        ),
+    )
+
+    # The ends.
+    graph.add_node("close", leave("closed"))
+    graph.add_edge("close", END)
+    for end in ("rejected", "uncertain", "blocked", "failed", "escalated"):
+        graph.add_node(end, leave(end))
+        graph.add_edge(end, END)
+    return graph

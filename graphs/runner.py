@@ -1,0 +1,187 @@
+"""The runner: carries out one command on one thread, up to its next pause or its end."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
+from langgraph.types import Command as Wake
+
+from checkpoints.audit import Event, tell
+from checkpoints.cases import Case, Status, move_case
+from checkpoints.commands import Command, close_command, finish_command, open_command
+from checkpoints.effects import SessionLedger
+from checkpoints.errors import DatabaseAway, StaleHead
+from checkpoints.projection import Projection
+from checkpoints.reviews import SessionReviews
+from checkpoints.saver import GovernedSaver
+from checkpoints.session import Session, fence, open_session
+from checkpoints.worker import Drained
+from graphs.wiring import Parts
+from nodes.context import Context
+from nodes.gateway import Gateway
+from nodes.judge import Judge
+from nodes.shapes import Json
+from nodes.state import CaseState
+from nodes.workflow import Workflow
+from tools.contract import Arguments, Call, Record
+
+logger = logging.getLogger(__name__)
+
+MOST_STEPS = 60
+"""LangGraph's recursion limit for one segment; its own default is 10,007."""
+
+_UNFINISHED = frozenset({None, Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED})
+_TRIES_TO_END = 3
+
+Graph = CompiledStateGraph[CaseState, Context, CaseState, CaseState]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs segments, each with a control by which a shutdown can stop it at its next step."""
+
+    parts: Parts
+    controls: set[RunControl] = field(default_factory=set)
+    graphs: dict[str, Graph] = field(default_factory=dict)
+
+    def drain(self) -> None:
+        """Ask every running segment to stop after its current step; another worker goes on from there."""
+        for control in self.controls:
+            control.request_drain()
+
+    async def carry_out(self, command_id: str) -> None:
+        """Carry out a command once, whoever else tries.
+
+        Raises:
+            Drained: stopped between two steps; to be taken up again at once.
+            ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
+        """
+        async with open_session(self.parts.database.engine) as session:
+            known = await open_command(session, command_id)
+            if known is None:
+                return
+            async with fence(session, known[1].id):
+                # Asked again: whoever held the thread until now may have carried it out.
+                known = await open_command(session, command_id)
+                if known is not None:
+                    await self._carry_out(*known, session)
+
+    async def _carry_out(self, command: Command, case: Case, session: Session) -> None:
+        try:
+            outcome = await self._segment(command, case, session)
+        except GraphDrained as drained:
+            raise Drained from drained
+        except (psycopg.OperationalError, DatabaseAway, StaleHead):
+            raise
+        except Exception as error:  # the one place where any failure of a node becomes a state of its case
+            logger.exception("case %s failed", case.id)
+            await self._fail(command, type(error).__name__)
+            return
+        await close_command(session, command.id, outcome, self.parts.clock())
+
+    async def _segment(self, command: Command, case: Case, session: Session) -> str:
+        workflow = self.parts.workflows[case.workflow]
+        saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
+        graph = self._graph(workflow).copy(update={"checkpointer": saver})
+        config: RunnableConfig = {
+            "configurable": {"thread_id": case.id, "run_id": case.id},
+            "recursion_limit": MOST_STEPS,
+        }
+        given = await _input(graph, config, command, case)
+        for _ in range(_TRIES_TO_END):
+            state = await self._invoke(graph, given, config, self._context(case, workflow, session))
+            if state.get("__interrupt__"):
+                return "paused"
+            if (state.get("standing") or {}).get("status") not in _UNFINISHED:
+                return "ended"
+            given = None  # a crash between a node's writes and their checkpoint makes a graph look finished
+        raise EndedTooEarly
+
+    async def _invoke(self, graph: Graph, given: Any, config: RunnableConfig, context: Context) -> Json:
+        control = RunControl()
+        self.controls.add(control)
+        try:
+            return dict(
+                await graph.ainvoke(given, config, context=context, durability="sync", control=control)
+            )
+        finally:
+            self.controls.discard(control)
+
+    def _graph(self, workflow: Workflow) -> Graph:
+        if workflow.name not in self.graphs:
+            self.graphs[workflow.name] = workflow.build().compile()
+        return self.graphs[workflow.name]
+
+    def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
+        parts = self.parts
+
+        async def read(tool: str, arguments: Arguments) -> Record:
+            return await parts.registry.call(parts.capability, tool, arguments, Call(key=f"read:{case.id}"))
+
+        judge = Judge(workflow=workflow, registry=parts.registry, read=read, clock=parts.clock)
+        gateway = Gateway(
+            judge=judge,
+            registry=parts.registry,
+            capability=parts.capability,
+            ledger=SessionLedger(session),
+            clock=parts.clock,
+            ids=parts.ids,
+        )
+        return Context(
+            case=_case_state(case),
+            workflow=workflow,
+            registry=parts.registry,
+            judge=judge,
+            gateway=gateway,
+            reviews=SessionReviews(session),
+            brain=parts.brain,
+            clock=parts.clock,
+        )
+
+    async def _fail(self, command: Command, error: str) -> None:
+        now = self.parts.clock()
+        failed = Event(
+            id=str(uuid5(NAMESPACE_OID, f"failed:{command.id}")),
+            case_id=command.case_id,
+            kind="case.failed",
+            actor="system:runner",
+            at=now,
+            data={"reason": "unexpected_error", "error": error},
+        )
+        async with self.parts.database.transaction() as tx:
+            await move_case(
+                tx, command.case_id, Status.FAILED, now, reason="unexpected_error", owner="operations"
+            )
+            await tell(tx, failed)
+            await finish_command(tx, command.id, "failed", now)
+
+
+class EndedTooEarly(Exception):
+    """The graph came to an end, but its case did not."""
+
+
+async def _input(graph: Graph, config: RunnableConfig, command: Command, case: Case) -> Any:
+    """What to wake the thread with: its first input, a wake-up of one pending interrupt, or nothing."""
+    if case.head is None:
+        return {"case": _case_state(case)}
+    snapshot = await graph.aget_state(config)
+    wanted = command.payload.get("interrupt")
+    if wanted in {interrupt.id for interrupt in snapshot.interrupts}:
+        return Wake(resume={wanted: {"wake": command.id}})
+    return None
+
+
+def _case_state(case: Case) -> Json:
+    return {
+        "id": case.id,
+        "workflow": case.workflow,
+        "version": case.workflow_version,
+        "opened_by": case.opened_by,
+        "event": case.event,
+    }
