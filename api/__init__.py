@@ -1,0 +1,1 @@
+"""The face of Countersign: HTTP, worker process and command line."""

@@ -1,0 +1,270 @@
+"""The command line: `countersign …`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from api.cli_people import people
+from api.client import Client, Problem, TokenUnfit, Unreachable
+from api.people import PeopleFileUnfit, read_people
+from api.show import as_json, case_table, complain, console, errors, review_table, say
+from api.signals import Stopped, stoppable
+from checkpoints.errors import CheckpointsError
+from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.settings import Settings
+from nodes.rule_files import TableUnfit
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Governed agentic workflows: agents propose, rules decide who must sign, people countersign.",
+)
+app.add_typer(people, name="people")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Url = Annotated[str, typer.Option(envvar="COUNTERSIGN_URL", help="Where the API is.")]
+Token = Annotated[str, typer.Option(envvar="COUNTERSIGN_TOKEN", help="Your token.", show_default=False)]
+T = TypeVar("T")
+LOCAL = "http://127.0.0.1:8765"
+
+_EXPECTED = (
+    CheckpointsError,
+    PostgresUnavailable,
+    PeopleFileUnfit,
+    TableUnfit,
+    Problem,
+    Unreachable,
+    TokenUnfit,
+    OSError,
+)
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one clear line and exit code 1."""
+    try:
+        app()
+    except _EXPECTED as error:
+        complain(f"countersign: {error}")
+        sys.exit(1)
+    except Stopped as stopped:
+        complain(f"countersign: {stopped}")
+        sys.exit(130)
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8765,
+    concurrency: Annotated[int, typer.Option(help="Cases worked on at once.", min=1, max=50)] = 4,
+) -> None:
+    """Run the API and a worker in this process until Ctrl-C."""
+    from api.serve import serving, until_signal, working
+    from graphs.wiring import open_parts
+
+    async def run(settings: Settings) -> None:
+        known = read_people(settings.people_file)
+        async with (
+            open_parts(settings) as parts,
+            working(parts, concurrency=concurrency) as work,
+            serving(parts, settings, host=host, port=port) as url,
+        ):
+            say(f"Countersign listens on {url}")
+            say(f"People file: {settings.people_file}")
+            if not known.people:
+                say("Nobody can come in yet: countersign people add maya --role support_lead")
+            await until_signal(work)
+
+    _run(run)
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[int, typer.Option(help="Cases worked on at once.", min=1, max=50)] = 4,
+) -> None:
+    """Run a worker in this process until Ctrl-C."""
+    from api.serve import until_signal, working
+    from graphs.wiring import open_parts
+
+    async def run(settings: Settings) -> None:
+        async with open_parts(settings) as parts, working(parts, concurrency=concurrency) as work:
+            say("The worker takes jobs.")
+            await until_signal(work)
+
+    _run(run)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version."""
+    from checkpoints.database import open_database
+    from checkpoints.migrate import migrate as bring_up
+    from graphs.wiring import addresses
+
+    async def run(settings: Settings) -> None:
+        async with addresses(settings) as (url, _), open_database(url) as database:
+            say(f"The database is at revision {await bring_up(database)}.")
+
+    _run(run)
+
+
+@app.command()
+def event(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CloudEvents envelope as JSON; - for standard input.")
+    ],
+    token: Token,
+    url: Url = LOCAL,
+    as_json_: Json = False,
+) -> None:
+    """Send an event."""
+    text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        envelope = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"{file} is not JSON: {error}") from error
+
+    async def send(client: Client) -> None:
+        received = await client.send(envelope)
+        if as_json_:
+            as_json(received)
+        else:
+            word = "opened" if received["new"] else "is known already:"
+            say(f"Case {word} {received['case_id']} ({received['status']})")
+
+    _call(url, token, send)
+
+
+@app.command()
+def cases(
+    token: Token,
+    url: Url = LOCAL,
+    status: Annotated[str | None, typer.Option(help="Only cases with this status.")] = None,
+    as_json_: Json = False,
+) -> None:
+    """List cases, newest first."""
+
+    async def show(client: Client) -> None:
+        found = await client.cases(status=status)
+        if as_json_:
+            as_json(found)
+        elif found:
+            console.print(case_table(found))
+        else:
+            say("No cases.")
+
+    _call(url, token, show)
+
+
+@app.command()
+def reviews(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
+    """List what waits for people."""
+
+    async def show(client: Client) -> None:
+        found = await client.reviews()
+        if as_json_:
+            as_json(found)
+        elif found:
+            console.print(review_table(found))
+        else:
+            say("Nothing waits for people.")
+
+    _call(url, token, show)
+
+
+@app.command()
+def decide(
+    review: Annotated[str, typer.Argument(metavar="REVIEW", help="The review's id.")],
+    kind: Annotated[Literal["approve", "reject"], typer.Argument(metavar="KIND", help="approve or reject")],
+    token: Token,
+    digest: Annotated[str | None, typer.Option(help="The digest you saw; asked for if not given.")] = None,
+    comment: Annotated[str | None, typer.Option(help="Why; needed to reject.")] = None,
+    url: Url = LOCAL,
+    as_json_: Json = False,
+) -> None:
+    """Show the exact action, and vote on it."""
+
+    async def vote(client: Client) -> None:
+        shown = await client.review(review)
+        seen = digest or _confirmed(shown, kind)
+        decided = await client.vote(review, kind, seen, comment)
+        as_json(decided) if as_json_ else say(f"The review is {decided['status']}.")
+
+    _call(url, token, vote)
+
+
+@app.command()
+def verify(as_json_: Json = False) -> None:
+    """Check the audit log; exit code 1 if it does not hold."""
+    from dataclasses import asdict
+
+    from checkpoints.audit import grow_tree, verify_log
+    from checkpoints.database import open_database
+    from checkpoints.migrate import require_migrated
+    from graphs.wiring import addresses, utc_now
+
+    async def run(settings: Settings) -> bool:
+        async with addresses(settings) as (url, _), open_database(url) as database:
+            await require_migrated(database)
+            async with database.connection() as connection:
+                while await grow_tree(connection, utc_now):
+                    pass
+                found = await verify_log(connection)
+        if as_json_:
+            as_json(asdict(found) | {"holds": found.holds})
+        else:
+            say(f"{found.events} events, tree of {found.size}, root {found.root}")
+            say("The log holds." if found.holds else "\n".join(found.faults))
+        return found.holds
+
+    if not _run(run):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    stay: Annotated[bool, typer.Option("--stay", help="Leave the server up afterwards.")] = False,
+) -> None:
+    """Play 25 refund cases from event to effect; exit code 1 if one is not where it should be."""
+    from api.demo import run_demo
+
+    async def run(settings: Settings) -> list[str]:
+        return await run_demo(settings, stay=stay)
+
+    faults = _run(run)
+    for fault in faults:
+        complain(f"not as it should be: {fault}")
+    if faults:
+        raise typer.Exit(1)
+    console.print("[green]Every case is where it should be.[/]")
+
+
+def _confirmed(shown: dict[str, Any], kind: str) -> str:
+    """The digest of what was shown and agreed to; beside standard output, which may be read by a machine."""
+    errors.print(f"Exactly this will run: [bold]{shown['tool']}[/]")
+    errors.print_json(json.dumps(shown["arguments"]))
+    may = "You may decide this" if shown["may_decide"] else "You may not decide this"
+    for line in (shown["shown"]["reversibility"], f"{may}: {shown['why']}", f"Digest: {shown['digest']}"):
+        errors.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("without a terminal, give --digest: what you vote on is what you saw")
+    typer.confirm(f"{kind} this?", abort=True, err=True)
+    return str(shown["digest"])
+
+
+def _call(url: str, token: str, deed: Callable[[Client], Awaitable[None]]) -> None:
+    async def run(_: Settings) -> None:
+        async with Client(url, token) as client:
+            await deed(client)
+
+    _run(run)
+
+
+def _run(deed: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    return asyncio.run(stoppable(deed(Settings.from_environment())))

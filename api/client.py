@@ -1,0 +1,104 @@
+"""A small client of our own API, for the command line and the demo."""
+
+import json
+import re
+from typing import Any, Self
+
+import httpx
+
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+
+
+class Problem(Exception):
+    """The API answered with a problem document."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        fields = "".join(f"\n  {item['field']}: {item['problem']}" for item in body.get("fields") or [])
+        super().__init__(f"{status} {body.get('title', '')}: {body.get('detail', '')}{fields}")
+        self.status = status
+        self.body = body
+
+
+class Unreachable(Exception):
+    """Nobody answers at this address, or somebody else does."""
+
+
+class TokenUnfit(Exception):
+    """This cannot be a token; the API was not asked."""
+
+
+class Client:
+    """Speaks to the API as one principal."""
+
+    def __init__(self, url: str, token: str) -> None:
+        if not _SENDABLE.fullmatch(token):
+            raise TokenUnfit("what was given is no token: 'countersign people add' shows one")
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+            )
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{url} is no address: {error}") from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def send(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Send a CloudEvents envelope in structured mode, as it is: whether it fits is for the API to say."""
+        headers = {"Content-Type": "application/cloudevents+json"}
+        return await self._call("POST", "/events", content=json.dumps(event), headers=headers)
+
+    async def cases(self, **filters: Any) -> list[dict[str, Any]]:
+        """All cases that match, newest first."""
+        return await self._pages("/cases", filters)
+
+    async def case(self, case_id: str) -> dict[str, Any]:
+        """One case."""
+        return await self._call("GET", f"/cases/{case_id}")
+
+    async def timeline(self, case_id: str) -> list[dict[str, Any]]:
+        """What happened in a case."""
+        return await self._pages(f"/cases/{case_id}/timeline", {})
+
+    async def reviews(self, **filters: Any) -> list[dict[str, Any]]:
+        """All reviews that match; open ones unless a status is given."""
+        return await self._pages("/reviews", filters)
+
+    async def review(self, review_id: str) -> dict[str, Any]:
+        """One review, as this principal sees it."""
+        return await self._call("GET", f"/reviews/{review_id}")
+
+    async def vote(self, review_id: str, kind: str, digest: str, comment: str | None) -> dict[str, Any]:
+        """Vote on the action with this digest."""
+        body = {"kind": kind} | ({"comment": comment} if comment else {})
+        headers = {"If-Match": f'"{digest}"'}
+        return await self._call("POST", f"/reviews/{review_id}/votes", json=body, headers=headers)
+
+    async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}
+        while True:
+            page = await self._call("GET", path, params=params)
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            params["after"] = page["next"]
+
+    async def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        try:
+            response = await self._http.request(method, path, **more)
+        except httpx.UnsupportedProtocol as error:
+            raise Unreachable(f"{self._http.base_url} is no address: it begins with http://") from error
+        except httpx.TransportError as error:
+            raise Unreachable(
+                f"nobody answers at {self._http.base_url}: start 'countersign up' first"
+            ) from error
+        kind = response.headers.get("content-type", "")
+        if response.is_error and kind == "application/problem+json":
+            raise Problem(response.status_code, dict(response.json()))
+        if not response.is_success or kind != "application/json":
+            raise Unreachable(f"what answers at {self._http.base_url} is no Countersign")
+        return dict(response.json())

@@ -1,0 +1,156 @@
+"""Errors become problem documents (RFC 9457) in this one place, by one table."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from api.access import Forbidden, Unauthenticated
+from api.bodies import LARGEST_BODY, WrongContentType
+from api.events import EventMalformed
+from api.people import PeopleFileUnfit
+from api.reviews import PreconditionMissing
+from api.shapes import ProblemOut
+from checkpoints.errors import (
+    AlreadyVoted,
+    CaseNotFound,
+    DatabaseAway,
+    DatabaseUnusable,
+    ReviewAlreadyDecided,
+    ReviewNotFound,
+    StaleDigest,
+    UnknownCursor,
+)
+from graphs.decisions import NotEligible, ReviewExpired
+from graphs.intake import EventRefused
+from tools.contract import ToolError
+
+STATUS: dict[type[Exception], HTTPStatus] = {
+    UnknownCursor: HTTPStatus.BAD_REQUEST,
+    EventMalformed: HTTPStatus.BAD_REQUEST,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotEligible: HTTPStatus.FORBIDDEN,
+    CaseNotFound: HTTPStatus.NOT_FOUND,
+    ReviewNotFound: HTTPStatus.NOT_FOUND,
+    ReviewAlreadyDecided: HTTPStatus.CONFLICT,
+    AlreadyVoted: HTTPStatus.CONFLICT,
+    ReviewExpired: HTTPStatus.GONE,
+    StaleDigest: HTTPStatus.PRECONDITION_FAILED,
+    WrongContentType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    EventRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
+    DatabaseUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
+    PeopleFileUnfit: HTTPStatus.SERVICE_UNAVAILABLE,
+    ToolError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DatabaseAway: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    kind: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": ProblemOut.model_json_schema()}},
+    }
+    for kind, description in (("4XX", "What is wrong with the request"), ("5XX", "What is wrong here"))
+}
+"""What the OpenAPI document says about errors."""
+_QUIET = {
+    PeopleFileUnfit: "nobody can be let in: the people file is unfit",
+    DatabaseUnusable: "the database cannot be used",
+    DatabaseAway: "the database does not answer; try again",
+    ToolError: "a system that is needed does not answer; try again",
+}
+"""What callers are told where the message may name files, hosts or records; that goes to the log."""
+
+logger = logging.getLogger(__name__)
+
+
+def problem(
+    status: HTTPStatus,
+    kind: str,
+    detail: str,
+    *,
+    reason: str | None = None,
+    fields: list[dict[str, str]] | None = None,
+) -> Response:
+    """A problem document."""
+    body = ProblemOut(
+        type=f"urn:countersign:problem:{kind}",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        reason=reason,
+        fields=fields,
+    )
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        status_code=status.value,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def body_too_large() -> Response:
+    """The answer to a body over the limit."""
+    detail = f"a body has at most {LARGEST_BODY} bytes"
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let every error of the table, and FastAPI's own, be answered with a problem document."""
+    for error in STATUS:
+        app.add_exception_handler(error, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _known(_request: Request, error: Exception) -> Response:
+    kind = next(base for base in type(error).__mro__ if base in STATUS)
+    if kind in _QUIET:
+        logger.warning("%s: %s", _QUIET[kind], error)
+    reason, fields = None, None
+    if isinstance(error, EventRefused):
+        reason, fields = error.reason, _fields([(item["field"], item["problem"]) for item in error.fields])
+    detail = _QUIET.get(kind) or str(error) or (kind.__doc__ or "").strip()
+    return problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = _fields([(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()])
+    detail = "the request does not fit"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "request-unfit", detail, fields=fields)
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, such as an address or a method that is not there."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    headers = error.headers or {}
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            detail = "there is nothing at this address; /openapi.json says what there is"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"this address takes {headers.get('Allow', 'other methods')}, not {request.method}"
+        case _:
+            detail = str(error.detail)
+    response = problem(status, status.name.lower().replace("_", "-"), detail)
+    response.headers.update(headers)
+    return response
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> Response:
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unforeseen", "this should not happen; it was logged")
+
+
+def _fields(wrong: list[tuple[str, str]]) -> list[dict[str, str]] | None:
+    return [{"field": name, "problem": said.removeprefix("Value error, ")} for name, said in wrong] or None
+
+
+def _dashed(name: str) -> str:
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).strip("-")

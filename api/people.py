@@ -1,0 +1,177 @@
+"""Who may come in: people and services from a small file, known by hashed, expiring tokens."""
+
+import hashlib
+import secrets
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nodes.permissions import Kind, Principal
+
+PERSON_PREFIX = "csp_"
+SERVICE_PREFIX = "csk_"
+SCOPES = ("cases:start", "cases:read")
+_SECRET_BYTES = 32
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
+
+
+class PeopleFileUnfit(Exception):
+    """The people file cannot be used; the message names the file and the field."""
+
+
+class UnknownToken(Exception):
+    """The token is unknown or has expired."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Token(_Strict):
+    """A token as it is kept: its SHA-256, never itself (it has 256 random bits, so a plain hash will do)."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    expires_at: AwareDatetime
+
+
+class Person(_Strict):
+    """Somebody who may decide what their roles cover."""
+
+    id: Name
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    roles: list[Name]
+    tokens: list[Token] = []
+
+
+class Service(_Strict):
+    """A program that starts and reads cases; it never decides."""
+
+    id: Name
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    scopes: list[Annotated[str, Field(pattern="^(cases:start|cases:read)$")]]
+    keys: list[Token] = []
+
+
+class PeopleFile(_Strict):
+    """The file's content."""
+
+    people: list[Person] = []
+    services: list[Service] = []
+
+    @model_validator(mode="after")
+    def _nobody_twice(self) -> "PeopleFile":
+        """An entry that is there twice could be revoked in one place and live on in the other."""
+        _require_unique("a person", [person.id for person in self.people])
+        _require_unique("a service", [service.id for service in self.services])
+        kept = [*(person.tokens for person in self.people), *(service.keys for service in self.services)]
+        _require_unique("a token", [token.sha256 for tokens in kept for token in tokens])
+        return self
+
+    def with_person(self, person: Person) -> "PeopleFile":
+        """The content with this person added, or put in the place of whoever has the id."""
+        others = [known for known in self.people if known.id != person.id]
+        return self.model_copy(update={"people": [*others, person]})
+
+    def with_service(self, service: Service) -> "PeopleFile":
+        """The content with this service added, or put in the place of whichever has the id."""
+        others = [known for known in self.services if known.id != service.id]
+        return self.model_copy(update={"services": [*others, service]})
+
+
+class People:
+    """The people file, read again whenever it changes, so that a revoked token ends at once."""
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._path = path
+        self._clock = clock
+        self._stamp: tuple[int, int, int] | None = None
+        self._known: dict[str, tuple[Principal, datetime]] = {}
+
+    def principal(self, token: str) -> Principal:
+        """Whose token this is; raises UnknownToken, or PeopleFileUnfit if the file is broken."""
+        self._refresh()
+        known = self._known.get(_hash(token))
+        if known is None or known[1] <= self._clock():
+            raise UnknownToken("the token is unknown or has expired")
+        return known[0]
+
+    def _refresh(self) -> None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._stamp, self._known = None, {}
+            return
+        except OSError as error:
+            raise PeopleFileUnfit(f"{self._path} cannot be read: {error}") from error
+        stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+        if stamp != self._stamp:
+            self._known = _index(read_people(self._path))
+            self._stamp = stamp
+
+
+def new_token(prefix: str, life: timedelta, now: datetime) -> tuple[str, Token]:
+    """A fresh token, to be shown once, and what is kept of it."""
+    token = prefix + secrets.token_urlsafe(_SECRET_BYTES)
+    return token, Token(sha256=_hash(token), expires_at=now + life)
+
+
+def read_people(path: Path) -> PeopleFile:
+    """The people file, empty if there is none; raises PeopleFileUnfit."""
+    try:
+        return PeopleFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except FileNotFoundError:
+        return PeopleFile()
+    except ValidationError as error:
+        raise PeopleFileUnfit(f"{path}: {first_fault(error)}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise PeopleFileUnfit(f"{path} cannot be read: {_one_line(error)}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line, without the value: it may be a token."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
+
+
+def write_people(path: Path, content: PeopleFile) -> None:
+    """Replace the people file in one move, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(content.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    Path(file.name).replace(path)
+
+
+def _index(content: PeopleFile) -> dict[str, tuple[Principal, datetime]]:
+    known: dict[str, tuple[Principal, datetime]] = {}
+    for person in content.people:
+        who = Principal(id=person.id, kind=Kind.PERSON, name=person.name, roles=frozenset(person.roles))
+        known |= {token.sha256: (who, token.expires_at) for token in person.tokens}
+    for service in content.services:
+        what = Principal(
+            id=service.id, kind=Kind.SERVICE, name=service.name, scopes=frozenset(service.scopes)
+        )
+        known |= {key.sha256: (what, key.expires_at) for key in service.keys}
+    return known
+
+
+def _require_unique(what: str, values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise ValueError(f"{what} is there twice")
+
+
+def _one_line(error: Exception) -> str:
+    """What is the matter, without the piece of the file that YAML would quote."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,113 @@
+"""What the command line shows: tables for people, JSON for machines."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tools.money import Money
+
+console = Console()
+errors = Console(stderr=True)
+
+STYLES = {
+    "closed": "green",
+    "executed": "green",
+    "approved": "cyan",
+    "waiting_review": "yellow",
+    "rejected": "magenta",
+    "escalated": "dark_orange",
+    "uncertain": "dark_orange",
+    "blocked": "red",
+    "failed": "red",
+}
+
+
+def say(text: str) -> None:
+    """Print a line as it is, however narrow the terminal: what is in it is there to be copied."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """The same on standard error, in red."""
+    errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201 - what --json is for
+
+
+def safe(value: Any) -> Text:
+    """Text from outside: no markup, and control characters made visible."""
+    text = "" if value is None else str(value)
+    return Text("".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text))
+
+
+def money(amount_minor: int | None, currency: str | None) -> str:
+    """An amount in major units."""
+    if amount_minor is None or currency is None:
+        return ""
+    return str(Money(amount_minor=amount_minor, currency=currency))
+
+
+def case_table(cases: list[dict[str, Any]]) -> Table:
+    """Cases, one a row; the id is not broken even on 80 columns."""
+    table = _table("Cases", "case", "what", "status, owner")
+    for case in cases:
+        status, reason, owner = _standing(case)
+        table.add_row(case["id"], _lines(safe(case["title"]), reason), _lines(status, owner))
+    return table
+
+
+def progress_table(cases: list[dict[str, Any]]) -> Table:
+    """Cases as they move, in the order they came, narrow enough for any terminal."""
+    table = Table(header_style="bold")
+    for name in ("case", "status", "reason", "owner"):
+        table.add_column(name, no_wrap=True)
+    for case in reversed(cases):
+        table.add_row(safe(case["title"].removeprefix("Refund for ")), *_standing(case))
+    return table
+
+
+def _lines(*texts: Text) -> Text:
+    return Text("\n").join(text for text in texts if text)
+
+
+def _standing(case: dict[str, Any]) -> tuple[Text, Text, Text]:
+    status = Text(case["status"], style=STYLES.get(case["status"], ""))
+    return status, safe(case["reason"]), safe(case["owner"])
+
+
+def review_table(reviews: list[dict[str, Any]]) -> Table:
+    """Reviews, one a row."""
+    table = _table("Waiting for people", "review", "what", "amount, roles")
+    for review in reviews:
+        amount = money(review["amount_minor"], review["currency"])
+        roles = [safe(rung["role"]) for rung in review["ladder"]]
+        due = datetime.fromisoformat(review["due_at"]).astimezone(UTC)
+        what = _lines(safe(review["tool"]), Text(f"due {due:%Y-%m-%d %H:%M} UTC"))
+        table.add_row(review["id"], what, _lines(safe(amount), *roles))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table for 80 columns whose first holds ids, which are never broken: they are there to be copied."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for place, name in enumerate(columns):
+        table.add_column(name, no_wrap=place == 0, overflow="fold")
+    return table
+
+
+def refund_table(refunds: list[dict[str, Any]]) -> Table:
+    """Refunds as the payment system has them."""
+    table = Table(title="Refunds in the payment system", title_justify="left", header_style="bold")
+    for name in ("refund", "order", "customer", "amount"):
+        table.add_column(name)
+    for refund in refunds:
+        amount = money(refund["amount_minor"], refund["currency"])
+        table.add_row(refund["refund_id"], refund["order_id"], refund["customer_id"], amount)
+    return table

@@ -1,0 +1,63 @@
+"""The worker process: segments from the queue, and the upkeep that every worker does beside them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from checkpoints.audit import grow_tree
+from checkpoints.errors import DatabaseAway
+from checkpoints.queue import queue_app
+from checkpoints.reaper import Reaper
+from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
+from graphs.runner import Runner
+from graphs.wiring import Parts
+
+logger = logging.getLogger(__name__)
+
+_JUMP = 3
+"""A round that comes this many intervals late follows a pause of the whole machine, and is skipped."""
+
+
+async def run_worker(
+    parts: Parts, stop: asyncio.Event, *, concurrency: int = 4, pace: Pace = USUAL_PACE
+) -> None:
+    """Work until `stop` is set; what is under way then stops at its next step and is handed back."""
+    runner = Runner(parts)
+    app = queue_app(parts.database.conninfo)
+    register_segment(app, runner.carry_out)
+    reaper = Reaper(database=parts.database, queue=parts.queue, clock=parts.clock, dead_after=pace.dead_after)
+
+    async def grow() -> int:
+        async with parts.database.connection() as connection:
+            return await grow_tree(connection, parts.clock)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_every(pace.reap_every, reaper.reap, stop))
+        group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
+        group.create_task(_every(pace.grow_every, grow, stop))
+        group.create_task(work(app, stop, pace=pace, concurrency=concurrency, on_stop=runner.drain))
+
+
+async def _every(interval: timedelta, deed: Callable[[], Awaitable[int]], stop: asyncio.Event) -> None:
+    before = time.monotonic()
+    while not await _stopped_within(interval, stop):
+        late = time.monotonic() - before > _JUMP * interval.total_seconds()
+        before = time.monotonic()
+        if late:
+            continue
+        try:
+            await deed()
+        except DatabaseAway as error:
+            logger.warning("upkeep waits for the database: %s", type(error).__name__)
+        except Exception:  # without upkeep the cases of killed workers are lost, so it is tried again
+            logger.exception("upkeep failed")
+
+
+async def _stopped_within(interval: timedelta, stop: asyncio.Event) -> bool:
+    try:
+        await asyncio.wait_for(stop.wait(), interval.total_seconds())
+    except TimeoutError:
+        return False
+    return True

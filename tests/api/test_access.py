@@ -1,0 +1,144 @@
+"""One table says who may call what; nothing is open because somebody forgot it."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from api.access import ROUTES, Access
+from api.app import create_app
+from api.serve import listening
+from graphs.settings import Settings
+from graphs.wiring import Parts
+from nodes.permissions import Kind, Principal
+from tests.api.conftest import EXPIRED, PEOPLE, SERVICES
+from tests.api.door import Door, envelope, problem
+
+BODIES = {
+    "receive_event": {
+        "json": envelope("clean_29_90_1"),
+        "headers": {"Content-Type": "application/cloudevents+json"},
+    },
+    "cast_vote": {"json": {"kind": "approve"}, "headers": {"If-Match": '"x"'}},
+}
+WRITTEN_BY_HAND = {
+    "people with a role": {
+        "receive_event",
+        "list_cases",
+        "get_case",
+        "get_timeline",
+        "list_reviews",
+        "get_review",
+        "cast_vote",
+        "verify_audit",
+    },
+    "shop": {"receive_event", "list_cases", "get_case", "get_timeline"},
+    "reader": {"list_cases", "get_case", "get_timeline"},
+    "everybody": {"live", "ready", "openapi"},
+}
+"""What the table must come to, said a second time, so that nobody widens it by a slip."""
+
+
+def test_the_table_gives_no_more_than_this() -> None:
+    lee = Principal(id="lee", kind=Kind.PERSON, name="Lee", roles=frozenset({"any"}))
+    services = {
+        name: Principal(id=name, kind=Kind.SERVICE, name=name, scopes=frozenset(scopes))
+        for name, scopes in SERVICES.items()
+    }
+
+    assert _routes_of(lee) == WRITTEN_BY_HAND["people with a role"]
+    assert _routes_of(services["shop"]) == WRITTEN_BY_HAND["shop"]
+    assert _routes_of(services["reader"]) == WRITTEN_BY_HAND["reader"]
+    assert _routes_of(services["mute"]) == set()
+    assert {name for name, access in ROUTES.items() if access.open} == WRITTEN_BY_HAND["everybody"]
+
+
+async def test_every_route_is_in_the_table_and_every_name_in_it_is_a_route(
+    parts: Parts, settings: Settings
+) -> None:
+    assert sorted(name for name, _, _ in _routes(parts, settings)) == sorted(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_each_route_lets_in_whom_the_table_names_and_nobody_else(
+    door: Door, parts: Parts, settings: Settings, route: str, subtests: pytest.Subtests
+) -> None:
+    ((method, path),) = [(method, path) for name, method, path in _routes(parts, settings) if name == route]
+    for who in (None, *PEOPLE, *SERVICES):
+        with subtests.test(str(who)):
+            response = await door.ask(who, method, path, **BODIES.get(route, {}))
+            match _expected(route, who):
+                case 401:
+                    problem(response, 401, "unauthenticated")
+                case 403:
+                    problem(response, 403, "forbidden")
+                case _:
+                    assert response.status_code not in {401, 403, 500}, response.text
+
+
+async def test_a_route_that_nobody_listed_answers_nobody(
+    parts: Parts, settings: Settings, tokens: dict[str, str], subtests: pytest.Subtests
+) -> None:
+    app = create_app(parts, settings.people_file)
+
+    @app.get("/forgotten")
+    async def forgotten() -> dict[str, str]:
+        return {"secret": "told"}
+
+    async with (
+        listening(app, host="127.0.0.1", port=0) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False) as http,
+    ):
+        problem(await http.get("/forgotten"), 401, "unauthenticated")
+        for who in (*PEOPLE, *SERVICES):
+            with subtests.test(who):
+                response = await http.get("/forgotten", headers={"Authorization": f"Bearer {tokens[who]}"})
+                assert response.status_code == (401 if who == EXPIRED else 403)
+                assert "told" not in response.text
+
+
+async def test_a_slash_too_many_opens_nothing(door: Door) -> None:
+    for path in ("/cases/", "//cases", "/cases/../cases", "/CASES", "/cases;x", "/cases%2f"):
+        response = await door.http.get(path)
+        assert response.status_code in {307, 401, 404, 422}, path
+
+
+async def test_a_denial_names_the_route_and_who_tried(door: Door) -> None:
+    async with door.only_recorded("access.denied", by="service:shop") as told:
+        await door.ask("shop", "GET", "/audit/verify")
+    assert told[0]["data"] == {"route": "verify_audit"}
+    assert told[0]["case_id"] is None
+
+
+def _expected(route: str, who: str | None) -> int:
+    """What the table says, said from the files' side: 200 stands for whatever comes after being let in."""
+    access = ROUTES[route]
+    if access.open:
+        return 200
+    if who is None or who == EXPIRED:
+        return 401
+    if who in PEOPLE:
+        return 200 if access.people and PEOPLE[who] else 403
+    return 200 if access.scope in SERVICES[who] else 403
+
+
+def _routes_of(principal: Principal) -> set[str]:
+    return {name for name, access in ROUTES.items() if access.allows(principal)}
+
+
+def _routes(parts: Parts, settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Name, method and a path of every route of the application."""
+    for route in iter_route_contexts(create_app(parts, settings.people_file).routes):
+        assert route.name is not None
+        assert route.path is not None
+        (method,) = (route.methods or set()) - {"HEAD"}
+        yield route.name, method, route.path.format(case_id="x", review_id="x")
+
+
+def test_what_is_not_in_the_table_is_closed_to_all() -> None:
+    nothing = Access()
+    assert not nothing.open
+    for kind in Kind:
+        everything = frozenset({"support_lead", "cases:start", "cases:read", ""})
+        assert not nothing.allows(Principal(id="x", kind=kind, name="X", roles=everything, scopes=everything))

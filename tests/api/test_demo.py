@@ -1,0 +1,61 @@
+"""The demo: a whole Countersign on a Postgres of its own; it says so when something is off."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from api import demo
+from api.cli import app
+from graphs.settings import Settings
+from tests.api.command import countersign
+from tools.sandbox.cast import CAST
+
+
+@pytest.mark.alone
+async def test_the_demo_ends_well_and_prints_what_was_really_refunded(own_home: Path) -> None:
+    done = await countersign("demo", env={"COUNTERSIGN_HOME": str(own_home)})
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("Every case is where it should be.\n")
+    assert "the log holds" in done.out
+    paid = [line for line in done.out.splitlines() if line.startswith("│ R-")]
+    wanted = {CAST[scene].order_id for scene, end in demo.CASES.items() if end == "closed"}
+    assert {line.split()[3] for line in paid} == wanted
+    assert len(paid) == len(wanted)
+    assert max(len(line) for line in done.out.splitlines() if "refused, as" not in line) <= 80
+
+
+@pytest.mark.alone
+async def test_the_demo_says_what_is_not_where_it_should_be(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two expectations that do not come true: one case is paid all the same, another one is not."""
+    monkeypatch.setitem(demo.CASES, "clean_29_90_1", "rejected")
+    monkeypatch.setitem(demo.CASES, "usd", "closed")
+    settings = Settings(home=own_home, people_file=own_home / "people.yaml")
+
+    faults = await demo.run_demo(settings, stay=False)
+
+    order, usd = CAST["clean_29_90_1"].order_id, CAST["usd"].order_id
+    assert faults == [
+        "clean_29_90_1 is closed, not rejected",
+        "usd is escalated, not closed",
+        f"order {order}: refunded [2990], not []",
+        f"order {usd}: refunded [], not [3000]",
+    ]
+
+
+def test_the_command_ends_with_1_and_names_each_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run_badly(settings: Settings, *, stay: bool) -> list[str]:
+        return ["usd is escalated, not closed", "order O-1: refunded [], not [1]"]
+
+    monkeypatch.setattr(demo, "run_demo", run_badly)
+    done = CliRunner().invoke(app, ["demo"])
+
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "not as it should be: usd is escalated, not closed",
+        "not as it should be: order O-1: refunded [], not [1]",
+    ]
+    assert "where it should be." not in done.stdout

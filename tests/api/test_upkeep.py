@@ -1,0 +1,77 @@
+"""The worker's upkeep goes on, whatever one round of it ran into."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import pytest
+
+from api import worker
+from api.signals import until_signal
+from api.worker import run_worker
+from checkpoints.embedded import EmbeddedPostgres
+from checkpoints.errors import DatabaseAway
+from checkpoints.worker import Pace
+from graphs.settings import Settings
+from graphs.wiring import Parts
+from tests.api.outage import closed
+from tests.engine.processes import until
+from tests.house import House
+
+SOON = timedelta(milliseconds=10)
+
+
+async def test_a_worker_outlives_an_outage_of_its_database(
+    parts: Parts,
+    house: House,
+    settings: Settings,
+    postgres: EmbeddedPostgres,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def noticed() -> bool:
+        return "upkeep waits for the database" in caplog.text
+
+    async def closed_case() -> bool:
+        return [case["status"] for case in await house.rows("SELECT status FROM cases")] == ["closed"]
+
+    stop = asyncio.Event()
+    working = asyncio.create_task(run_worker(parts, stop, pace=Pace(grow_every=timedelta(milliseconds=50))))
+    async with closed(postgres, settings):
+        await until(noticed, "upkeep notices the outage")
+    await house.send("clean_29_90_1")
+    await until(closed_case, "the case is closed")
+    stop.set()
+    await working
+
+
+async def test_upkeep_is_tried_again_after_any_failure(caplog: pytest.LogCaptureFixture) -> None:
+    stop, rounds = asyncio.Event(), 0
+
+    async def deed() -> int:
+        nonlocal rounds
+        rounds += 1
+        match rounds:
+            case 1:
+                raise DatabaseAway
+            case 2:
+                raise RuntimeError("a bug of ours")
+            case _:
+                stop.set()
+                return 0
+
+    async with asyncio.timeout(30):
+        await worker._every(SOON, deed, stop)
+
+    assert [record.levelno for record in caplog.records] == [logging.WARNING, logging.ERROR]
+    assert "a bug of ours" in caplog.text
+
+
+async def test_whoever_waits_for_a_signal_also_notices_that_the_worker_ended() -> None:
+    async def failing() -> None:
+        raise RuntimeError("the worker's end")
+
+    task = asyncio.create_task(failing())
+    async with asyncio.timeout(30):
+        await until_signal(task)
+    with pytest.raises(RuntimeError):
+        await task
