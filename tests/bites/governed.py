@@ -1,0 +1,44 @@
+"""The refund graph as an attacker with a checkpointer in hand would use it: no runner, no guard."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from checkpoints.projection import Projection
+from checkpoints.saver import GovernedSaver
+from checkpoints.session import fenced_session
+from graphs.runner import Graph
+from nodes.context import Context
+from tests.house import House
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """One case's graph, compiled with the governed saver on a fenced session, and its own context."""
+
+    graph: Graph
+    context: Context
+    config: RunnableConfig
+
+    async def invoke(self, given: Any, config: RunnableConfig | None = None) -> dict[str, Any]:
+        """Run the graph with any input at all."""
+        return dict(
+            await self.graph.ainvoke(given, config or self.config, context=self.context, durability="sync")
+        )
+
+
+@asynccontextmanager
+async def governed(house: House, case_id: str) -> AsyncIterator[Governed]:
+    """The case's graph, with everything that the runner would give it."""
+    case = await house.case(case_id)
+    workflow = house.parts.workflows[case.workflow]
+    async with fenced_session(house.parts.database.engine, case_id) as session:
+        saver = GovernedSaver(session, Projection(case_id, house.parts.clock))
+        yield Governed(
+            graph=workflow.build().compile(checkpointer=saver),
+            context=house.runner._context(case, workflow, session),
+            config={"configurable": {"thread_id": case_id, "run_id": case_id}, "recursion_limit": 60},
+        )

@@ -1,0 +1,87 @@
+"""What every test stands on: one real Postgres for all, a database of its own for each."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
+from graphs.settings import Settings
+from graphs.wiring import Parts, open_parts
+from tests.databases import OURS, SANDBOX, clone, make_templates
+from tests.house import House, ManualClock, require_honest_record
+
+AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+RUN_FOLDER = "COUNTERSIGN_TEST_RUN_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make one folder for all workers of the run, which the server's own user can enter."""
+    if not hasattr(config, "workerinput"):
+        folder = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
+        folder.chmod(0o755)
+        os.environ[RUN_FOLDER] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the run's folder; its server has stopped with the last worker."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(RUN_FOLDER), ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[EmbeddedPostgres]:
+    async with embedded_postgres(Path(os.environ[RUN_FOLDER]), durable=False) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def templates(postgres: EmbeddedPostgres) -> None:
+    await make_templates(postgres, AS_OF)
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres, templates: None) -> AsyncIterator[str]:
+    async with clone(postgres, OURS) as url:
+        yield url
+
+
+@pytest.fixture
+async def sandbox_url(postgres: EmbeddedPostgres, templates: None) -> AsyncIterator[str]:
+    async with clone(postgres, SANDBOX) as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(AS_OF)
+
+
+@pytest.fixture
+def settings(database_url: str, sandbox_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        sandbox_url=sandbox_url,
+        home=tmp_path,
+        people_file=tmp_path / "people.yaml",
+    )
+
+
+@pytest.fixture
+async def parts(settings: Settings, clock: ManualClock) -> AsyncIterator[Parts]:
+    """The opened parts; when the test is over, what it did must be on the record."""
+    async with open_parts(settings, clock=clock) as opened:
+        yield opened
+        await require_honest_record(opened)
+
+
+@pytest.fixture
+def house(parts: Parts) -> House:
+    return House(parts)

@@ -1,0 +1,51 @@
+"""Databases for tests: templates made once a run, and a clone of one for each test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from checkpoints.database import open_database
+from checkpoints.embedded import EmbeddedPostgres
+from checkpoints.migrate import migrate
+from tools.sandbox.database import found, open_sandbox
+
+OURS = "template_countersign"
+SANDBOX = "template_sandbox"
+
+
+async def make_templates(postgres: EmbeddedPostgres, as_of: datetime) -> None:
+    """Make both templates, by whichever worker comes first; the others wait for it."""
+    async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        found_rows = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (SANDBOX,))
+        if await found_rows.fetchone() is None:
+            await postgres.create_database("making_countersign")
+            await postgres.create_database("making_sandbox")
+            async with open_database(postgres.url("making_countersign")) as database:
+                await migrate(database)
+            async with open_sandbox(postgres.url("making_sandbox"), clock=lambda: as_of) as sandbox:
+                await found(sandbox, as_of=as_of)
+            await connection.execute(_rename("making_countersign", OURS))
+            await connection.execute(_rename("making_sandbox", SANDBOX))
+
+
+@asynccontextmanager
+async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    """A fresh database like the template, dropped afterwards."""
+    name = f"t_{uuid4().hex}"
+    async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
+        await connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        try:
+            yield postgres.url(name)
+        finally:
+            await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _rename(old: str, new: str) -> sql.Composed:
+    return sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new))

@@ -1,0 +1,166 @@
+"""The house as stories use it: send an event, let the work be done, vote, and look at what happened."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from checkpoints.audit import grow_tree, timeline, verify_log
+from checkpoints.cases import Case, get_case
+from checkpoints.effects import EffectRow, effects_of
+from checkpoints.reviews import Review, ReviewStatus, VoteKind, list_reviews
+from graphs.decisions import Ballot, Decisions
+from graphs.intake import CloudEvent, Intake
+from graphs.runner import Runner
+from graphs.wiring import Parts
+from nodes.permissions import Kind, Principal
+from tools.contract import Call
+from tools.sandbox.cast import CAST
+
+SHOP = Principal(
+    id="shop", kind=Kind.SERVICE, name="The shop", scopes=frozenset({"cases:start", "cases:read"})
+)
+LEE = Principal(id="lee", kind=Kind.PERSON, name="Lee", roles=frozenset({"support_lead"}))
+FINN = Principal(id="finn", kind=Kind.PERSON, name="Finn", roles=frozenset({"finance"}))
+
+
+@dataclass(slots=True)
+class ManualClock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+@dataclass(slots=True)
+class House:
+    """Countersign in process: the same parts, with the worker's turn taken by hand."""
+
+    parts: Parts
+    runner: Runner = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runner = Runner(self.parts)
+
+    async def send(self, scene: str, event_id: str | None = None, **data: Any) -> Case:
+        """Send the refund event of a cast scene, with some of its data replaced."""
+        case, _ = await Intake(self.parts).receive(refund_event(scene, event_id, **data), SHOP)
+        return case
+
+    async def work(self) -> None:
+        """Carry out commands until none is open."""
+        while commands := await self.rows(
+            "SELECT id FROM commands WHERE done_at IS NULL ORDER BY created_at"
+        ):
+            for command in commands:
+                await self.runner.carry_out(command["id"])
+
+    async def after(self, scene: str, **data: Any) -> Case:
+        """The case of a scene's event once all work that can be done without people is done."""
+        case = await self.send(scene, **data)
+        await self.work()
+        return await self.case(case.id)
+
+    async def vote(self, review: Review, who: Principal, kind: VoteKind = VoteKind.APPROVE) -> Review:
+        return await Decisions(self.parts).vote(review.id, Ballot(kind=kind, digest=review.digest), who)
+
+    async def decided(self, review: Review, who: Principal, kind: VoteKind = VoteKind.APPROVE) -> Case:
+        """The case after this vote and the work that follows from it."""
+        await self.vote(review, who, kind)
+        await self.work()
+        return await self.case(review.case_id)
+
+    async def case(self, case_id: str) -> Case:
+        async with self.parts.database.transaction() as tx:
+            return await get_case(tx, case_id)
+
+    async def open_reviews(self, case_id: str | None = None) -> list[Review]:
+        async with self.parts.database.transaction() as tx:
+            page = await list_reviews(tx, limit=200, status=ReviewStatus.OPEN, case_id=case_id)
+        return page.items
+
+    async def review(self, case_id: str) -> Review:
+        """The one open review of a case."""
+        (review,) = await self.open_reviews(case_id)
+        return review
+
+    async def effects(self, case_id: str) -> list[EffectRow]:
+        async with self.parts.database.transaction() as tx:
+            return await effects_of(tx, case_id)
+
+    async def events(self, case_id: str) -> list[dict[str, Any]]:
+        async with self.parts.database.transaction() as tx:
+            return await timeline(tx, case_id, limit=1000)
+
+    async def kinds(self, case_id: str) -> list[str]:
+        return [event["kind"] for event in await self.events(case_id)]
+
+    async def refunds(self, order_id: str) -> list[dict[str, Any]]:
+        """The refunds that really are in the payment system."""
+        tool = self.parts.registry.describe("payments.list")
+        arguments = tool.arguments.model_validate({"order_id": order_id})
+        registry, capability = self.parts.registry, self.parts.capability
+        paid = await registry.call(capability, tool.name, arguments, Call(key="test"))
+        return list(paid.model_dump(mode="json")["refunds"])
+
+    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of our own database."""
+        async with self.parts.database.connection() as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            await cursor.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+
+def refund_event(scene: str, event_id: str | None = None, **data: Any) -> CloudEvent:
+    """The refund event of a cast scene."""
+    cast = CAST[scene]
+    body = {
+        "order_id": cast.order_id,
+        "customer_id": cast.customer_id,
+        "ticket_id": cast.ticket_id,
+        "reason_code": "damaged",
+    }
+    return CloudEvent(
+        id=event_id or f"{scene}",
+        source="/shop",
+        type="com.countersign.refund.requested",
+        data=body | data,
+    )
+
+
+async def require_honest_record(parts: Parts) -> None:
+    """Every effect has its intent and, where people were asked, their grant; the log verifies."""
+    async with parts.database.connection() as connection:
+        while await grow_tree(connection, parts.clock):
+            pass
+        verification = await verify_log(connection)
+        cursor = connection.cursor(row_factory=dict_row)
+        rows = await (await cursor.execute(_EFFECTS)).fetchall()
+    assert verification.holds, verification.faults
+    for row in rows:
+        where = f"{row['tool']} under {row['key']}"
+        assert row["grant_digest"] == row["digest"], f"{where}: the grant is for another action"
+        assert row["used_at"] is not None, f"{where}: the grant was not used up"
+        assert row["intents"] == 1, f"{where}: {row['intents']} intents on the record"
+        if row["state"] in {"done", "failed"}:
+            assert row["outcomes"] == 1, f"{where}: {row['outcomes']} outcomes on the record"
+        if row["asked"] == "review":
+            assert row["review_status"] == "approved", f"{where}: the verdict asked for people"
+
+
+_EFFECTS = """
+SELECT e.key, e.tool, e.state, e.digest, g.digest AS grant_digest, g.used_at, r.status AS review_status,
+       (SELECT count(*) FROM audit_events a
+        WHERE a.kind = 'effect.intended' AND a.data ->> 'key' = e.key) AS intents,
+       (SELECT count(*) FROM audit_events a
+        WHERE a.kind IN ('effect.done', 'effect.failed') AND a.data ->> 'key' = e.key) AS outcomes,
+       (SELECT a.data #>> '{verdict,outcome}' FROM audit_events a
+        WHERE a.kind = 'effect.intended' AND a.data ->> 'key' = e.key) AS asked
+FROM effects e JOIN grants g ON g.id = e.grant_id LEFT JOIN reviews r ON r.id = g.review_id
+"""
