@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -20,6 +20,7 @@ from api.people import (
 )
 from api.show import say
 from graphs.settings import Settings
+from graphs.wiring import utc_now
 
 people = typer.Typer(no_args_is_help=True, help="Who may come in: people and services of the people file.")
 
@@ -33,7 +34,7 @@ def add_person(
 ) -> None:
     """Add a person, or give them a new token, which is shown once."""
     path = Settings.from_environment().people_file
-    token, kept = new_token(PERSON_PREFIX, timedelta(days=days), datetime.now(UTC))
+    token, kept = new_token(PERSON_PREFIX, timedelta(days=days), utc_now())
     with _fitting():
         person = Person(id=id_, name=name or id_, roles=role, tokens=[kept])
     write_people(path, read_people(path).with_person(person))
@@ -49,7 +50,7 @@ def add_service(
 ) -> None:
     """Add a service, or give it a new key, which is shown once."""
     path = Settings.from_environment().people_file
-    key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), datetime.now(UTC))
+    key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), utc_now())
     with _fitting():
         service = Service(id=id_, name=name or id_, scopes=scope, keys=[kept])
     write_people(path, read_people(path).with_service(service))

@@ -101,7 +101,7 @@ def parse_address(url: str) -> URL:
     """The parsed address; raises DatabaseUnusable for anything but Postgres."""
     try:
         address = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise DatabaseUnusable(
             "DATABASE_URL is not a database address: postgresql://user@host/name"
         ) from error
@@ -118,9 +118,10 @@ def to_conninfo(address: URL) -> str:
 async def _look_at(conninfo: str) -> None:
     try:
         connection = await AsyncConnection.connect(conninfo, autocommit=True, connect_timeout=10)
+    except psycopg.ProgrammingError as error:
+        raise DatabaseUnusable(f"DATABASE_URL is no address of a Postgres: {_first_line(error)}") from error
     except psycopg.OperationalError as error:
-        reason = (str(error).strip().splitlines() or ["no answer"])[-1]
-        raise DatabaseUnusable(f"the database cannot be reached: {reason}") from error
+        raise DatabaseUnusable(f"the database cannot be reached: {_first_line(error)}") from error
     async with connection:
         version = connection.info.server_version
     if version < OLDEST_SERVER * _PER_MAJOR:
@@ -128,6 +129,11 @@ async def _look_at(conninfo: str) -> None:
         raise DatabaseUnusable(
             f"the database is Postgres {found}; Countersign needs {OLDEST_SERVER} or newer"
         )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    """What libpq says is wrong; the lines after it only ask whether a server is there."""
+    return (str(error).strip().splitlines() or ["no answer"])[0]
 
 
 def sibling(url: str, name: str) -> str:

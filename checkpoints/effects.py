@@ -1,5 +1,7 @@
 """The ledger: grants, each the right to run one action once, and the effects that used them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -117,13 +119,18 @@ class SessionLedger:
         """All deeds of a case."""
         return await self._effects("case_id = %s", case_id)
 
-    async def grant_for(self, case_id: str, proposal_id: str) -> Grant | None:
-        """The newest grant that people gave for this proposal, used or not."""
-        query = """SELECT * FROM grants WHERE case_id = %s AND proposal_id = %s AND review_id IS NOT NULL
-                   ORDER BY issued_at DESC LIMIT 1"""
+    async def grant_for(self, case_id: str, review_id: str) -> Grant | None:
+        """The grant that the approval of this review gave, used or not."""
+        query = "SELECT * FROM grants WHERE case_id = %s AND review_id = %s"
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
-            row = await (await cursor.execute(query, (case_id, proposal_id))).fetchone()
+            row = await (await cursor.execute(query, (case_id, review_id))).fetchone()
         return None if row is None else Grant(**row)
+
+    @asynccontextmanager
+    async def alone(self, what: str) -> AsyncIterator[None]:
+        """Hold a lock of this name; whoever else asks for it waits. A session that breaks lets go of it."""
+        async with self.session.lock(f"alone:{what}"):
+            yield
 
     async def intend(self, grant: Grant, effect: EffectRow, event: Event) -> bool:
         """Use up the grant and write the intent, before the call.

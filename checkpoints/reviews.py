@@ -75,11 +75,13 @@ class Vote:
     voted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """How a review stands, as the gate reads it."""
+    """How a review stands, as the gate and the gateway read it: what was shown, its digest, who voted."""
 
     status: ReviewStatus
+    action: dict[str, Any]
+    digest: str
     votes: tuple[Vote, ...]
 
 
@@ -138,6 +140,13 @@ async def decide_review(tx: Transaction, review_id: str, status: ReviewStatus, a
     return result.first() is not None
 
 
+_STANDING = """
+SELECT r.status, r.action, r.digest AS signed, v.*
+FROM reviews r LEFT JOIN votes v ON v.review_id = r.id
+WHERE r.id = %s ORDER BY v.voted_at, v.id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionReviews:
     """Reviews as a gate reads them: on the segment's own session."""
@@ -145,17 +154,22 @@ class SessionReviews:
     session: Session
 
     async def decision(self, review_id: str) -> Decision | None:
-        """The decision on a review, None while it is open or not there."""
+        """How a review stands, open or decided; None if there is none."""
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute("SELECT status FROM reviews WHERE id = %s", (review_id,))
-            row = await cursor.fetchone()
-            if row is None or row["status"] == ReviewStatus.OPEN:
-                return None
-            await cursor.execute(
-                "SELECT * FROM votes WHERE review_id = %s ORDER BY voted_at, id", (review_id,)
-            )
-            votes = await cursor.fetchall()
-        return Decision(ReviewStatus(row["status"]), tuple(_vote(vote) for vote in votes))
+            await cursor.execute(_STANDING, (review_id,))
+            rows = await cursor.fetchall()
+        if not rows:
+            return None
+        votes = tuple(
+            _vote({name: row[name] for name in Vote.__dataclass_fields__}) for row in rows if row["id"]
+        )
+        review = rows[0]
+        return Decision(
+            status=ReviewStatus(review["status"]),
+            action=review["action"],
+            digest=review["signed"],
+            votes=votes,
+        )
 
 
 def _review(row: Row[Any]) -> Review:

@@ -16,6 +16,7 @@ from checkpoints.database import autocommit
 from checkpoints.errors import ThreadIsBusy
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS mine"
+_WAIT = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 
@@ -54,6 +55,16 @@ class Session:
             self.connection.cursor(row_factory=dict_row) as cursor,
         ):
             yield cursor
+
+    @asynccontextmanager
+    async def lock(self, name: str) -> AsyncIterator[None]:
+        """Hold the advisory lock of this name, as soon as no other session does."""
+        async with self.turn:
+            await self.connection.execute(_WAIT, (name,))
+        try:
+            yield
+        finally:
+            await _let_go(self, name)
 
     async def _undo_what_is_open(self) -> None:
         if self.connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:

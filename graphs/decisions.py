@@ -8,7 +8,7 @@ from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
 from checkpoints.effects import Grant, add_grant
-from checkpoints.errors import ReviewAlreadyDecided, StaleDigest
+from checkpoints.errors import AlreadyVoted, ReviewAlreadyDecided, StaleDigest
 from checkpoints.reviews import (
     Review,
     ReviewStatus,
@@ -81,6 +81,8 @@ class Decisions:
         if review.status is not ReviewStatus.OPEN:
             deciders = ", ".join(vote.person for vote in await votes_on(tx, review.id)) or "the system"
             return ReviewAlreadyDecided(f"already {review.status} by {deciders}")
+        if any(vote.person == principal.actor for vote in await votes_on(tx, review.id)):
+            return AlreadyVoted()
         eligibility = await self.eligibility(tx, review, principal)
         if not eligibility.allowed:
             return NotEligible(eligibility.why)

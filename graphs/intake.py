@@ -14,7 +14,7 @@ from graphs.wiring import Parts
 from nodes.judge import Judge
 from nodes.permissions import Principal
 from nodes.workflow import Workflow
-from tools.contract import Arguments, Call, Record, ToolRefused
+from tools.contract import Arguments, Record, ToolRefused
 
 
 class EventRefused(Exception):
@@ -81,7 +81,7 @@ class Intake:
             raise EventRefused("out_of_scope", "; ".join(strangers))
 
     async def _read(self, tool: str, arguments: Arguments) -> Record:
-        return await self.parts.registry.call(self.parts.capability, tool, arguments, Call(key="intake"))
+        return await self.parts.registry.read(self.parts.capability, tool, arguments)
 
     async def _open(
         self,
@@ -113,7 +113,7 @@ class Intake:
             id=self.parts.ids(),
             case_id=case.id,
             kind=CommandKind.START,
-            dedupe_key=f"event:{event.source}:{event.id}",
+            dedupe_key=f"event:{case.id}",
             payload={},
             created_at=now,
         )

@@ -29,7 +29,7 @@ from nodes.judge import Judge
 from nodes.shapes import Json
 from nodes.state import CaseState
 from nodes.workflow import Workflow
-from tools.contract import Arguments, Call, Record
+from tools.contract import Arguments, Record
 
 logger = logging.getLogger(__name__)
 
@@ -122,14 +122,16 @@ class Runner:
         parts = self.parts
 
         async def read(tool: str, arguments: Arguments) -> Record:
-            return await parts.registry.call(parts.capability, tool, arguments, Call(key=f"read:{case.id}"))
+            return await parts.registry.read(parts.capability, tool, arguments)
 
+        reviews = SessionReviews(session)
         judge = Judge(workflow=workflow, registry=parts.registry, read=read, clock=parts.clock)
         gateway = Gateway(
             judge=judge,
             registry=parts.registry,
             capability=parts.capability,
             ledger=SessionLedger(session),
+            reviews=reviews,
             clock=parts.clock,
             ids=parts.ids,
         )
@@ -139,7 +141,7 @@ class Runner:
             registry=parts.registry,
             judge=judge,
             gateway=gateway,
-            reviews=SessionReviews(session),
+            reviews=reviews,
             brain=parts.brain,
             clock=parts.clock,
         )

@@ -56,6 +56,11 @@ class Proposal:
         return f"{self.case_id}:{self.step}:{self.revision}"
 
     @property
+    def review_id(self) -> str:
+        """The review of this proposal: one, however often its gate is entered."""
+        return str(uuid5(NAMESPACE_OID, f"review/{self.id}"))
+
+    @property
     def literals(self) -> list[str]:
         """The arguments that are not references."""
         return sorted(name for name, item in self.arguments.items() if not isinstance(item, Ref))
@@ -151,9 +156,20 @@ def differences(before: Json, after: Json, path: str = "") -> list[Json]:
         old, new = before.get(name), after.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{path}{name}.")
-        elif old != new:
+        elif (name in before) is not (name in after) or not same(old, new):
             found.append({"field": f"{path}{name}", "before": old, "after": new})
     return found
+
+
+def same(old: Any, new: Any) -> bool:
+    """Whether two JSON values have the same digest: 1 is not true."""
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, list):
+        return len(old) == len(new) and all(map(same, old, new))
+    if isinstance(old, dict):
+        return old.keys() == new.keys() and all(same(old[name], new[name]) for name in old)
+    return bool(old == new)
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,8 @@ from langgraph.runtime import Runtime
 
 from nodes.action import Proposal
 from nodes.context import Context
-from nodes.gateway import MOST_REVISIONS, End, Execution
+from nodes.execution import End, Execution
+from nodes.gateway import MOST_REVISIONS
 from nodes.state import CaseState, standing
 from nodes.story import Story
 

@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 from checkpoints.audit import Event
+from checkpoints.canonical import digest
 from checkpoints.reviews import Decision, ReviewStatus
 from nodes.action import Proposal
 from nodes.context import Context
@@ -19,11 +20,9 @@ from nodes.story import Story
 async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     """Outcome `approved`, `rejected` or `expired`, as the decision row says; until there is one, it waits."""
     story = Story(runtime, "rule:gate")
-    review_id = review_id_of(Proposal.from_json(state["proposal"]))
-    decision = await runtime.context.reviews.decision(review_id)
-    while decision is None:
+    review_id = Proposal.from_json(state["proposal"]).review_id
+    while (decision := await _decided(runtime.context, review_id)) is None:
         interrupt(_request(state, runtime.context, review_id))
-        decision = await runtime.context.reviews.decision(review_id)
     story.tell("gate.passed", review=review_id, status=decision.status.value)
     return {
         "outcome": decision.status.value,
@@ -33,9 +32,9 @@ async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     }
 
 
-def review_id_of(proposal: Proposal) -> str:
-    """The review of a proposal: one, however often its gate is entered."""
-    return str(uuid5(NAMESPACE_OID, f"review/{proposal.id}"))
+async def _decided(context: Context, review_id: str) -> Decision | None:
+    decision = await context.reviews.decision(review_id)
+    return None if decision is None or decision.status is ReviewStatus.OPEN else decision
 
 
 def _standing(decision: Decision) -> Json:
@@ -57,6 +56,7 @@ def _request(state: CaseState, context: Context, review_id: str) -> Json:
 def _review(state: CaseState, context: Context, review_id: str) -> Json:
     judged, now = state["verdict"], context.clock()
     action, verdict = judged["action"], judged["verdict"]
+    signed = digest(action)  # of what is shown: the state may name another
     tool = context.registry.describe(action["tool"])
     amount = context.workflow.rulings[tool.name].amount(action["arguments"])
     opened = Event(
@@ -65,13 +65,13 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
         kind="review.opened",
         actor="rule:gate",
         at=now,
-        data={"review": review_id, "digest": judged["digest"], "ladder": judged["ladder"]},
+        data={"review": review_id, "digest": signed, "ladder": judged["ladder"]},
     )
     return {
         "id": review_id,
         "workflow": context.workflow.name,
         "action": action,
-        "digest": judged["digest"],
+        "digest": signed,
         "shown": {
             "verdict": verdict,
             "facts": judged["facts"],

@@ -1,20 +1,22 @@
 """The gateway: the only way out. It trusts no state, looks up the grant itself, and writes before it acts."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from checkpoints.audit import Event
 from checkpoints.canonical import canonical
 from checkpoints.effects import EffectRow, EffectState, Grant, SessionLedger
 from checkpoints.errors import GrantUnusable
-from nodes.action import Proposal, differences
-from nodes.facts import moved
+from checkpoints.reviews import SessionReviews
+from nodes.action import Proposal
+from nodes.execution import End, Execution
 from nodes.judge import Judge, Judgement
 from nodes.rules import Outcome
 from nodes.shapes import Json
+from nodes.signature import Signature
 from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
 from tools.registry import Capability, Registry
 
@@ -28,35 +30,6 @@ class Tell(Protocol):
         """The event."""
 
 
-class End(StrEnum):
-    """How an execution ended."""
-
-    DONE = "done"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    CHANGED = "changed"
-    BLOCKED = "blocked"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Execution:
-    """What became of a proposal at the gateway."""
-
-    end: End
-    reason: str
-    receipt: Json | None = None
-    changes: tuple[Json, ...] = ()
-
-    def to_json(self) -> Json:
-        """JSON-shaped for the state."""
-        return {
-            "end": self.end.value,
-            "reason": self.reason,
-            "receipt": self.receipt,
-            "changes": list(self.changes),
-        }
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gateway:
     """Executes proposals of one case, on the segment's session."""
@@ -65,6 +38,7 @@ class Gateway:
     registry: Registry
     capability: Capability
     ledger: SessionLedger
+    reviews: SessionReviews
     clock: Callable[[], datetime]
     ids: Callable[[], str]
 
@@ -82,46 +56,63 @@ class Gateway:
         known = await self.ledger.effect(proposal.key)
         if known is not None:
             return await self._go_on(known, tell)
-        grant = await self.ledger.grant_for(proposal.case_id, proposal.id)
+        signature = await self._signature(proposal)
+        if signature is not None and (refusal := signature.refusal()):
+            return refusal
+        async with self._window(case, proposal):
+            return await self._judged(case, proposal, signature, shown, tell)
+
+    async def _signature(self, proposal: Proposal) -> Signature | None:
+        decision = await self.reviews.decision(proposal.review_id)
+        if decision is None:
+            return None
+        return Signature(
+            decision=decision, grant=await self.ledger.grant_for(proposal.case_id, proposal.review_id)
+        )
+
+    @asynccontextmanager
+    async def _window(self, case: Json, proposal: Proposal) -> AsyncIterator[None]:
+        """Alone on the window that the facts sum over: what is paid inside counts for the next."""
+        ruling = self.judge.workflow.rulings.get(proposal.tool)
+        if ruling is None or ruling.window_of is None:
+            yield
+            return
+        async with self.ledger.alone(f"{proposal.tool}:{case['event'][ruling.window_of]}"):
+            yield
+
+    async def _judged(
+        self, case: Json, proposal: Proposal, signature: Signature | None, shown: Json, tell: Tell
+    ) -> Execution:
+        grant = signature.grant if signature else None
         judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
-        obstacle = await self._obstacle(judgement, grant, shown)
-        if obstacle is not None:
-            return obstacle
-        if grant is None:
-            grant = self._automatic(judgement)
-        return await self._begin(judgement, grant, tell)
+        obstacle = await self._obstacle(judgement, signature, shown)
+        if obstacle is not None:  # perhaps only because another execution has begun this very deed meanwhile
+            known = await self.ledger.effect(proposal.key)
+            return obstacle if known is None else await self._go_on(known, tell)
+        return await self._begin(judgement, grant or self._automatic(judgement), tell)
 
-    async def _obstacle(self, judgement: Judgement, grant: Grant | None, shown: Json) -> Execution | None:
+    async def _obstacle(
+        self, judgement: Judgement, signature: Signature | None, shown: Json
+    ) -> Execution | None:
         match judgement.verdict.outcome:
-            case Outcome.ALLOW if grant is None:
-                pass
-            case Outcome.ALLOW | Outcome.REVIEW if grant is not None:
-                if obstacle := self._not_as_signed(judgement, grant, shown):
-                    return obstacle
-            case Outcome.REVIEW:
-                return Execution(end=End.CHANGED, reason="needs_people")
-            case Outcome.REFUSE | Outcome.INVESTIGATE | Outcome.ALLOW:
+            case Outcome.REFUSE | Outcome.INVESTIGATE:
                 return Execution(end=End.BLOCKED, reason=judgement.verdict.then.reason)
+            case Outcome.REVIEW if signature is None:
+                return Execution(end=End.CHANGED, reason="needs_people")
+            case Outcome.ALLOW | Outcome.REVIEW:
+                pass
+        workflow = self.judge.workflow
+        if signature and (objection := signature.objection(judgement, shown, workflow, self.clock())):
+            return objection
         return await self._already_done(judgement)
-
-    def _not_as_signed(self, judgement: Judgement, grant: Grant, shown: Json) -> Execution | None:
-        if grant.expires_at <= self.clock():
-            return Execution(end=End.CHANGED, reason="grant_expired")
-        if grant.used_at is not None:
-            return Execution(end=End.BLOCKED, reason="grant_used")
-        if judgement.digest != grant.digest:
-            changes = differences(grant.action, judgement.action)
-            return Execution(end=End.CHANGED, reason="action_changed", changes=tuple(changes))
-        ruling = self.judge.workflow.rulings[judgement.proposal.tool]
-        if facts := moved(shown, judgement.facts, ruling.facts.drifting):
-            changes = [{"field": f"facts.{name}", **change} for name, change in facts.items()]
-            return Execution(end=End.CHANGED, reason="facts_changed", changes=tuple(changes))
-        return None
 
     async def _already_done(self, judgement: Judgement) -> Execution | None:
         arguments = judgement.action["arguments"]
+        things = self.judge.workflow.rulings[judgement.proposal.tool].own or arguments
         for effect in await self.ledger.effects(judgement.proposal.case_id):
-            same = effect.tool == judgement.proposal.tool and effect.arguments == arguments
+            same = effect.tool == judgement.proposal.tool and all(
+                effect.arguments.get(name) == arguments.get(name) for name in things
+            )
             if same and effect.state is not EffectState.FAILED:
                 return Execution(end=End.BLOCKED, reason="already_done_in_this_case")
         return None
@@ -184,29 +175,32 @@ class Gateway:
 
     async def _reconcile(self, effect: EffectRow, tell: Tell) -> Execution:
         tool = self.registry.describe(effect.tool)
+        asked = self.registry.can_find(effect.tool)
         try:
-            if self.registry.can_find(effect.tool):
+            if asked:
                 found = await self.registry.find(self.capability, effect.tool, effect.key)
                 if found is not None:
                     return await self._done(effect, found, tell, reason="found")
         except ToolError as failure:
             return await self._unknown(effect, f"find: {failure.reason}", tell)
         if tool.idempotent:
-            return await self._call(effect, tell)
+            return await self._call(effect, tell, in_doubt=effect.attempts > 0 and not asked)
         return await self._unknown(effect, "an earlier call ended without an answer", tell)
 
-    async def _call(self, effect: EffectRow, tell: Tell) -> Execution:
+    async def _call(self, effect: EffectRow, tell: Tell, *, in_doubt: bool = False) -> Execution:
+        """Call the tool; while an earlier call is in doubt, a refusal of this one settles nothing."""
+        refused = self._unknown if in_doubt else self._failed
         tool = self.registry.describe(effect.tool)
         if tool.version != effect.tool_version:
-            return await self._failed(effect, "tool_version_changed", tell)
+            return await refused(effect, "tool_version_changed", tell)
         arguments = tool.arguments.model_validate_json(canonical(effect.arguments))
         await self.ledger.attempt(effect.key)
         try:
             record = await self.registry.call(self.capability, tool.name, arguments, Call(key=effect.key))
         except OutcomeUnknown as unknown:
             return await self._unknown(effect, str(unknown) or unknown.reason, tell)
-        except ToolRefused as refused:
-            return await self._failed(effect, str(refused) or refused.reason, tell)
+        except ToolRefused as refusal:
+            return await refused(effect, str(refusal) or refusal.reason, tell)
         except ToolError as failure:
             return await self._unknown(effect, str(failure) or failure.reason, tell)
         return await self._done(effect, record, tell, reason="done")

@@ -73,11 +73,12 @@ def may_decide(
     held = [roles[name] for name in wanted if name in principal.roles and name in roles]
     if not held:
         return Eligibility(allowed=False, role=None, why=f"needs the role {' or '.join(wanted)}")
-    within = next((role for role in held if _covers(role.limit, amount)), None)
+    within = next((role for role in held if covers(role.limit, amount)), None)
     if within is None:
         return Eligibility(allowed=False, role=None, why=f"{amount} exceeds the limit of {held[0].limit}")
     return Eligibility(allowed=True, role=within.name, why=f"as {within.name}, up to {within.limit}")
 
 
-def _covers(limit: Money, amount: Money | None) -> bool:
+def covers(limit: Money, amount: Money | None) -> bool:
+    """Whether a limit is enough for an amount; a limit in another currency never is."""
     return amount is None or (limit.currency == amount.currency and amount <= limit)

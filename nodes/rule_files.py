@@ -63,6 +63,14 @@ class _OnceLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+_OnceLoader.yaml_implicit_resolvers = {
+    letter: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:int"]
+    for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_OnceLoader.add_implicit_resolver(  # whole numbers as JSON writes them: no octal, no sixties
+    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]*)$"), list("-0123456789")
+)
+
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "below": operator.lt,
     "at_most": operator.le,

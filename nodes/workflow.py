@@ -14,6 +14,7 @@ from nodes.permissions import ReviewerRole
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
 from nodes.shapes import Json
+from tools.money import Money
 
 
 class EventData(BaseModel):
@@ -28,8 +29,11 @@ class Ruling:
 
     Attributes:
         gather: the facts of a proposal, from the records and the arguments as resolved.
-        own: arguments that must be the case's own, each with the reference it must equal.
+        own: arguments that must be the case's own, each with the reference it must equal. They say what the
+            deed is done to: a case does one deed to one thing, whatever its other arguments are.
         amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
+        window_of: the field of the event that names whose window the facts sum over; on one window one
+            proposal is judged and executed at a time.
     """
 
     table: RuleTable
@@ -37,6 +41,12 @@ class Ruling:
     gather: Callable[[Records, Proposal, Json, datetime], dict[str, Fact]]
     own: Mapping[str, str] = field(default_factory=dict)
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
+    window_of: str | None = None
+
+    def money(self, arguments: Json) -> Money | None:
+        """The money the action is about, if it is about money."""
+        amount = self.amount(arguments)
+        return None if amount is None else Money(amount_minor=amount[0], currency=amount[1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

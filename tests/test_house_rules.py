@@ -209,14 +209,7 @@ def test_tests_use_no_mocks() -> None:
     assert offences(mocks, *PACKAGES, "tests") == []
 
 
-BROKEN_BY = pytest.mark.xfail(strict=True, reason="api/cli_people.py looks at the clock instead of utc_now()")
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [pytest.param(own_clock, marks=BROKEN_BY), own_ids, own_randomness],
-    ids=lambda rule: rule.__name__,
-)
+@pytest.mark.parametrize("rule", [own_clock, own_ids, own_randomness], ids=lambda rule: rule.__name__)
 def test_clock_ids_and_randomness_come_from_the_wiring(rule: Rule) -> None:
     assert [found for found in offences(rule, *PACKAGES) if not found.startswith(f"{WIRING}:")] == []
 

@@ -27,7 +27,8 @@ class Money(BaseModel):
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, exact."""
-        return Decimal(self.amount_minor).scaleb(-minor_digits(self.currency))
+        sign, digits, _ = Decimal(self.amount_minor).as_tuple()
+        return Decimal((sign, digits, -minor_digits(self.currency)))
 
     def __str__(self) -> str:
         return f"{self.decimal} {self.currency}"

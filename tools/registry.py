@@ -68,10 +68,24 @@ class Registry:
             ToolUnavailable: a read timed out or answered nonsense.
         """
         tool = self._held(capability, name)
+        if type(arguments) is not tool.arguments:
+            raise ToolRefused(f"{name} takes {tool.arguments.__name__}, not {type(arguments).__name__}")
         answer = await _within(tool, tool.perform(arguments, call))
         if not isinstance(answer, tool.result):
             raise _failure(tool)(f"{name} answered with {type(answer).__name__}, not {tool.result.__name__}")
         return answer
+
+    async def read(self, capability: Capability, name: str, arguments: Arguments) -> Record:
+        """Ask a tool that only reads.
+
+        Raises:
+            NoCapability: the caller does not hold the capability, or the tool does more than read.
+            ToolRefused: there is no such record.
+            ToolUnavailable: the system does not answer, or answers nonsense.
+        """
+        if self.describe(name).effect is not Effect.READ:
+            raise NoCapability(f"{name} does more than read")
+        return await self.call(capability, name, arguments, Call(key="read"))
 
     async def find(self, capability: Capability, name: str, key: str) -> Record | None:
         """The result of the deed done under this key, None if it never happened.
@@ -113,6 +127,8 @@ async def _within(tool: Tool, call: Awaitable[Any]) -> Any:
             return await call
     except TimeoutError as error:
         raise _failure(tool)(f"{tool.name} did not answer within {tool.timeout}") from error
+    except OSError as error:  # the line broke: of a write nobody knows how far it came
+        raise _failure(tool)(f"the line to {tool.name} broke: {type(error).__name__}") from error
 
 
 def _failure(tool: Tool) -> type[ToolError]:

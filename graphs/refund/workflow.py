@@ -74,6 +74,7 @@ def refund_workflow() -> Workflow:
                     "payment_id": "target.payment_id",
                 },
                 amount=_amount,
+                window_of="customer_id",
             ),
             reply.tool: Ruling(
                 table=reply,

@@ -77,11 +77,6 @@ async def test_an_address_that_names_no_postgres_is_one_clear_line(settings: Set
     assert done.complaint.startswith("countersign: DATABASE_URL ")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="checkpoints/database.py: neither ValueError nor psycopg.ProgrammingError is taken for malformed",
-)
 @pytest.mark.parametrize("url", ["postgresql://localhost:port/x", "postgresql://localhost/x?nonsense=1"])
 async def test_an_address_with_a_part_that_is_none_is_one_clear_line(settings: Settings, url: str) -> None:
     env = {"DATABASE_URL": url, "COUNTERSIGN_HOME": str(settings.home)}
@@ -90,11 +85,6 @@ async def test_an_address_with_a_part_that_is_none_is_one_clear_line(settings: S
     assert "DATABASE_URL" in done.complaint
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="checkpoints/database.py: of libpq's words the last line is a question; the first says why",
-)
 async def test_why_a_database_cannot_be_reached_is_said(settings: Settings) -> None:
     env = {"DATABASE_URL": CLOSED, "COUNTERSIGN_HOME": str(settings.home)}
     done = await countersign("migrate", env=env)

@@ -3,8 +3,6 @@
 import asyncio
 import json
 
-import pytest
-
 from tests.api.door import STRUCTURED, Door, envelope
 from tests.house import refund_event
 from tools.sandbox.cast import CAST
@@ -65,11 +63,6 @@ async def test_events_of_two_sources_may_have_the_same_id(door: Door) -> None:
     assert one.json()["case_id"] != other.json()["case_id"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="graphs/intake.py: source and id run together in the command's key",
-)
 async def test_a_colon_in_a_source_does_not_make_two_events_one(door: Door) -> None:
     await door.send(envelope(SMALL, "a:b") | {"source": "/shop"})
     await door.send(envelope("clean_29_90_2", "b") | {"source": "/shop:a"})

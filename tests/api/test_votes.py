@@ -168,9 +168,6 @@ async def test_nobody_votes_twice(door: Door) -> None:
     assert await door.standing() == before
 
 
-@pytest.mark.xfail(
-    strict=True, reason="graphs/decisions.py: AlreadyVoted undoes the transaction, record and all"
-)
 async def test_a_second_vote_by_the_same_person_is_on_the_record(door: Door) -> None:
     review = await _with_two_rungs(door)
     await door.vote("lee", review)

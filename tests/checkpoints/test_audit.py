@@ -447,31 +447,18 @@ async def test_an_event_that_is_altered_while_it_waits_is_found_in_the_tree(log:
     assert "was altered: leaf 7 does not match it" in fault
 
 
-UNFOUND: dict[str, tuple[list[str], str]] = {
-    "all heads are deleted": (["DELETE FROM audit_heads"], "heads are compared where there are any"),
-    "the newest head is deleted": (
-        ["DELETE FROM audit_heads WHERE size = 7"],
-        "nobody asks whether the whole tree has its head",
-    ),
+UNDER_THE_TREE: dict[str, str] = {
+    "all heads are deleted": "DELETE FROM audit_heads",
+    "the newest head is deleted": "DELETE FROM audit_heads WHERE size = 7",
     "the peaks of the newest head are forged": (
-        ["UPDATE audit_heads SET peaks = sha256('a') || sha256('b') || sha256('c') WHERE size = 7"],
-        "roots are compared, the peaks that the tree grows from are not",
+        "UPDATE audit_heads SET peaks = sha256('a') || sha256('b') || sha256('c') WHERE size = 7"
     ),
-    "an event is made unreadable": (
-        ["""UPDATE audit_events SET data = '{"number": 1e30}' WHERE id = 'e-3'"""],
-        "data without a canonical form raises NotCanonical where it should be a fault",
-    ),
+    "an event is made unreadable": """UPDATE audit_events SET data = '{"number": 1e30}' WHERE id = 'e-3'""",
 }
 
 
-@pytest.mark.parametrize(
-    "deed",
-    [
-        pytest.param(deed, marks=pytest.mark.xfail(strict=True, reason=reason))
-        for deed, (_, reason) in UNFOUND.items()
-    ],
-)
-async def test_what_was_done_to_the_log_is_found_too(log: Database, deed: str) -> None:
-    await tamper(log, *UNFOUND[deed][0])
+@pytest.mark.parametrize("deed", UNDER_THE_TREE)
+async def test_what_was_done_under_the_tree_is_found(log: Database, deed: str) -> None:
+    await tamper(log, UNDER_THE_TREE[deed])
 
     assert not (await verified(log)).holds

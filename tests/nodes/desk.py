@@ -14,7 +14,7 @@ from checkpoints.session import Session, fenced_session
 from graphs.settings import Settings
 from nodes.action import Proposal, Ref
 from nodes.context import Context
-from nodes.gateway import Execution
+from nodes.execution import Execution
 from nodes.shapes import Json
 from tests.house import LEE, House
 from tools.contract import Arguments, Call, Record, Tool

@@ -75,17 +75,29 @@ async def test_the_fields_tried_are_those_an_action_has(house: House) -> None:
 async def test_a_signature_on_one_field_else_runs_nothing(house: House, field: str) -> None:
     case = await house.after("clean_120_00_1")
     await house.vote(await house.review(case.id), LEE)
-    (grant,) = await house.rows("SELECT id, action FROM grants")
+    (grant,) = await house.rows("SELECT action FROM grants")
     signed = changed(grant["action"], field)
-    await house.rows(
-        "UPDATE grants SET action = %s, digest = %s WHERE id = %s", Jsonb(signed), digest(signed), grant["id"]
-    )
+    for table in ("grants", "reviews"):
+        await house.rows(f"UPDATE {table} SET action = %s, digest = %s", Jsonb(signed), digest(signed))  # noqa: S608
+    await house.rows("UPDATE votes SET digest = %s", digest(signed))
     await house.work()
 
     assert await house.effects(case.id) == []
     assert await house.refunds(CAST["clean_120_00_1"].order_id) == []
     review = await house.review(case.id)
     assert field in {change["field"] for change in review.shown["changes"]}
+
+
+@pytest.mark.parametrize("table", ["grants", "reviews", "votes"])
+async def test_a_grant_that_is_not_of_what_was_voted_on_runs_nothing(house: House, table: str) -> None:
+    case = await house.after("clean_120_00_1")
+    await house.vote(await house.review(case.id), LEE)
+    await house.rows(f"UPDATE {table} SET digest = %s", digest({"another": "action"}))  # noqa: S608
+    await house.work()
+
+    assert await house.effects(case.id) == []
+    after = await house.case(case.id)
+    assert (after.status, after.reason) == (Status.BLOCKED, "signed_something_else")
 
 
 async def test_eight_executions_of_one_grant_are_one_effect(house: House) -> None:

@@ -4,11 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from checkpoints.cases import Case, Status
 from checkpoints.effects import EffectState
-from nodes.gateway import End
+from nodes.execution import End
 from tests.house import House
 from tests.nodes.desk import at_desk, paid, wish, with_refunds
 from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
@@ -147,10 +145,6 @@ async def test_nonsense_that_was_found_is_no_receipt(house: House) -> None:
     assert await _executed(house, case, script, 2, find=find) == [End.UNKNOWN, End.UNKNOWN]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="nodes/gateway.py, _call: the refusal of a repetition is taken for a refusal of the first call",
-)
 async def test_a_repetition_that_is_refused_does_not_undo_the_first_call(house: House) -> None:
     case, script = await house.send(SCENE), Script([lose_the_answer, refuse])
 
@@ -159,10 +153,6 @@ async def test_a_repetition_that_is_refused_does_not_undo_the_first_call(house: 
     assert await _state(house, case) is EffectState.UNKNOWN
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="nodes/gateway.py, _call: a new version of the tool declares what its old version began as failed",
-)
 async def test_a_new_version_of_a_tool_does_not_undo_what_the_old_one_began(house: House) -> None:
     case, script = await house.send(SCENE), Script([lose_the_answer])
     await _executed(house, case, script, 1, find=None)

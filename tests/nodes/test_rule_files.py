@@ -357,8 +357,8 @@ def unnoticed(old: str, new: str, why: str) -> Any:
             "{}",
             "a row without conditions allows everything",
         ),
-        unnoticed("above: 30", "above: 030", "YAML reads 030 as octal 24"),
-        unnoticed("above: 30", "above: 1:30", "YAML reads 1:30 as sixty-based 90"),
+        noticed("above: 30", "above: 030", "YAML reads 030 as octal 24"),
+        noticed("above: 30", "above: 1:30", "YAML reads 1:30 as sixty-based 90"),
         unnoticed("at_most: 500.00 EUR", "at_most: 5.00 EUR", "a row that can never match is dead"),
         unnoticed(
             "at_most: 500.00 EUR", "at_most: 500.00 USD", "bounds in two currencies never hold together"

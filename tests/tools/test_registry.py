@@ -261,9 +261,6 @@ async def test_a_time_out_inside_a_write_is_an_unknown_outcome_too() -> None:
         await registry.call(capability, "parrot.say", HELLO, KEY)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ConnectionResetError, reason="only TimeoutError is turned into an outcome"
-)
 async def test_a_write_whose_line_breaks_has_an_unknown_outcome() -> None:
     registry, capability = opened(perform=raising(ConnectionResetError()))
 
@@ -271,7 +268,6 @@ async def test_a_write_whose_line_breaks_has_an_unknown_outcome() -> None:
         await registry.call(capability, "parrot.say", HELLO, KEY)
 
 
-@pytest.mark.xfail(strict=True, reason="call() does not look whether the arguments are the tool's")
 async def test_arguments_of_another_tool_are_refused() -> None:
     parrot = Parrot()
     registry = Registry([parrot.tool()])

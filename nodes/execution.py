@@ -1,0 +1,35 @@
+"""What became of a proposal at the gateway."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nodes.shapes import Json
+
+
+class End(StrEnum):
+    """How an execution ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """How a proposal ended, why, with which receipt, or what has changed since it was shown."""
+
+    end: End
+    reason: str
+    receipt: Json | None = None
+    changes: tuple[Json, ...] = ()
+
+    def to_json(self) -> Json:
+        """JSON-shaped for the state."""
+        return {
+            "end": self.end.value,
+            "reason": self.reason,
+            "receipt": self.receipt,
+            "changes": list(self.changes),
+        }

@@ -1,0 +1,67 @@
+"""What people signed, held against what would run now: the review's row counts, never what the state says."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from checkpoints.canonical import digest
+from checkpoints.effects import Grant
+from checkpoints.reviews import Decision, ReviewStatus, VoteKind
+from nodes.action import differences
+from nodes.execution import End, Execution
+from nodes.facts import moved
+from nodes.judge import Judgement
+from nodes.permissions import covers
+from nodes.rules import Outcome
+from nodes.shapes import Json
+from nodes.workflow import Workflow
+from tools.money import Money
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """A review of a proposal as it stands, and the grant that its approval gave."""
+
+    decision: Decision
+    grant: Grant | None
+
+    def refusal(self) -> Execution | None:
+        """Why nothing may run on this review, whatever the rules say by now; None if it was approved."""
+        if self.decision.status is not ReviewStatus.APPROVED:
+            return Execution(end=End.BLOCKED, reason=f"review_{self.decision.status}")
+        if self.grant is None:
+            return Execution(end=End.BLOCKED, reason="grant_missing")
+        signed = {digest(self.decision.action), self.grant.digest}
+        signed |= {vote.digest for vote in self.decision.votes if vote.kind is VoteKind.APPROVE}
+        if signed != {self.decision.digest}:
+            return Execution(end=End.BLOCKED, reason="signed_something_else")
+        return None
+
+    def objection(
+        self, judgement: Judgement, shown: Json, workflow: Workflow, now: datetime
+    ) -> Execution | None:
+        """What the judgement of now has against an approved action; None if that is what was signed."""
+        grant = self.grant
+        assert grant is not None, "an approval without a grant is refused before"
+        if grant.expires_at <= now:
+            return Execution(end=End.CHANGED, reason="grant_expired")
+        if grant.used_at is not None:
+            return Execution(end=End.BLOCKED, reason="grant_used")
+        if judgement.digest != grant.digest:
+            changes = differences(grant.action, judgement.action)
+            return Execution(end=End.CHANGED, reason="action_changed", changes=tuple(changes))
+        ruling = workflow.rulings[judgement.proposal.tool]
+        if facts := moved(shown, judgement.facts, ruling.facts.drifting):
+            changes = [{"field": f"facts.{name}", **change} for name, change in facts.items()]
+            return Execution(end=End.CHANGED, reason="facts_changed", changes=tuple(changes))
+        return self._signers(judgement, workflow, ruling.money(judgement.action["arguments"]))
+
+    def _signers(self, judgement: Judgement, workflow: Workflow, amount: Money | None) -> Execution | None:
+        roles = [vote.role for vote in self.decision.votes if vote.kind is VoteKind.APPROVE]
+        asked = judgement.verdict.then.ladder if judgement.verdict.outcome is Outcome.REVIEW else ()
+        if Counter(asked) - Counter(roles):
+            return Execution(end=End.CHANGED, reason="needs_other_people")
+        held = [workflow.reviewers.get(role) for role in roles]
+        if not all(role is not None and covers(role.limit, amount) for role in held):
+            return Execution(end=End.CHANGED, reason="above_the_signers_limit")
+        return None
