@@ -1,5 +1,6 @@
 """The sandbox company's own database: opened, founded, read and written."""
 
+import select
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -95,10 +96,18 @@ async def open_sandbox(
         max_size=connections,
         timeout=patience.total_seconds(),
         configure=configure,
-        check=AsyncConnectionPool.check_connection,  # or each fails once after a restart of Postgres
+        check=_check,  # or each fails once after a restart of Postgres
         open=False,
     ) as pool:
         yield Sandbox(pool=pool, clock=clock)
+
+
+async def _check(connection: Connection) -> None:
+    """Ask the server whether it is there, but only if it has said something unasked: its last words."""
+    line = select.poll()
+    line.register(connection.fileno(), select.POLLIN)
+    if line.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def _settings(patience: timedelta) -> dict[str, str]:
