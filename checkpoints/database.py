@@ -62,6 +62,8 @@ async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection[Any]]
             own = await borrowed.execution_options(isolation_level="AUTOCOMMIT")
             driver = (await own.get_raw_connection()).driver_connection
             assert isinstance(driver, AsyncConnection)
+            # A pipeline that fails skips what it was to prepare, and psycopg would believe it prepared.
+            driver.prepare_threshold = None
             try:
                 yield driver
             finally:

@@ -43,9 +43,8 @@ class Session:
                     await cursor.execute("BEGIN")
                     yield cursor
                     await cursor.execute("COMMIT")
-            except BaseException:
-                await self._start_over()
-                raise
+            finally:
+                await self._undo_what_is_open()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncCursor[DictRow]]:
@@ -67,13 +66,9 @@ class Session:
         finally:
             await _let_go(self, name)
 
-    async def _start_over(self) -> None:
-        """Undo what is open, and forget what is prepared: a failed pipeline skips what it was to prepare."""
-        if self.connection.info.transaction_status is TransactionStatus.UNKNOWN:
-            return  # the line is dead
-        if self.connection.info.transaction_status is not TransactionStatus.IDLE:
+    async def _undo_what_is_open(self) -> None:
+        if self.connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
             await self.connection.execute("ROLLBACK")
-        await self.connection.execute("DEALLOCATE ALL")
 
 
 @asynccontextmanager
