@@ -1,5 +1,6 @@
 """Role files: what people may sign and what agents may see, read from YAML and refused if anything is odd."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from importlib import resources
 from typing import Annotated
@@ -11,6 +12,7 @@ from nodes.agent import AgentRole, Output
 from nodes.permissions import ReviewerRole
 from nodes.records import View
 from nodes.rule_files import TableUnfit, parse_money
+from nodes.rule_lint import Vocabulary
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
 
@@ -43,10 +45,18 @@ class RoleFile(_Strict):
     """A workflow's roles, as its YAML file has them."""
 
     owner: Name
+    teams: list[Name]
     people: dict[Name, _Person]
     agents: dict[Name, _Agent]
     rules: dict[Name, list[str]]
     reviewer: _View
+
+    def words(self, subjects: Collection[str] = ()) -> Vocabulary:
+        """The names that this workflow's rule tables may use."""
+        signers = frozenset(self.people)
+        return Vocabulary(
+            signers=signers, owners=signers | frozenset(self.teams), subjects=frozenset(subjects)
+        )
 
     def reviewers(self) -> dict[str, ReviewerRole]:
         """The roles for people, with their limits."""

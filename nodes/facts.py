@@ -1,11 +1,13 @@
 """Facts: the only values a rule may read, each with its source, its time and its trust."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from checkpoints.canonical import canonical
 from nodes.shapes import Json
 from tools.contract import Trust
 from tools.money import Money
@@ -31,6 +33,20 @@ class FactsUnfit(Exception):
         self.names = names
 
 
+class Moment(BaseModel):
+    """When something was, seen from when it is judged: what a rule's date window reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    at: AwareDatetime
+    as_of: AwareDatetime
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago it was; negative if it is still to come."""
+        return self.as_of - self.at
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
     """A value with where it comes from."""
@@ -41,17 +57,41 @@ class Fact:
     at: datetime
 
     def to_json(self) -> Json:
-        """JSON-shaped; money as minor units and currency."""
-        value = self.value.model_dump() if isinstance(self.value, Money) else self.value
+        """JSON-shaped; money as minor units and currency, a moment as two times."""
+        value = self.value.model_dump(mode="json") if isinstance(self.value, BaseModel) else self.value
         return {"value": value, "source": self.source, "trust": self.trust.value, "at": self.at.isoformat()}
 
 
-def typed(model: type[Facts], facts: dict[str, Fact]) -> Facts:
+def typed(model: type[Facts], facts: Mapping[str, Fact]) -> Facts:
     """The facts as the workflow's model; raises FactsUnfit naming each one that does not fit."""
+    return checked(model, {name: fact.value for name, fact in facts.items()})
+
+
+def checked(model: type[Facts], values: Mapping[str, Any]) -> Facts:
+    """Bare values as the workflow's model; raises FactsUnfit naming each one that does not fit."""
     try:
-        return model.model_validate({name: fact.value for name, fact in facts.items()})
+        return model.model_validate(values)
     except ValidationError as error:
         raise FactsUnfit(sorted({str((*item["loc"], "together")[0]) for item in error.errors()})) from error
+
+
+def recorded(model: type[Facts], snapshot: Json) -> Facts:
+    """The facts as they were recorded, to judge them again; raises FactsUnfit."""
+    try:
+        return model.model_validate_json(canonical({name: fact["value"] for name, fact in snapshot.items()}))
+    except ValidationError as error:
+        raise FactsUnfit(sorted({str((*item["loc"], "together")[0]) for item in error.errors()})) from error
+
+
+def shown(value: Any) -> Any:
+    """A fact's value as a trace shows it."""
+    match value:
+        case Money():
+            return str(value)
+        case Moment():
+            return value.at.isoformat()
+        case _:
+            return value
 
 
 def moved(before: Json, after: Json, drifting: frozenset[str]) -> dict[str, Json]:

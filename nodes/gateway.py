@@ -1,7 +1,7 @@
 """The gateway: the only way out. It trusts no state, looks up the grant itself, and writes before it acts."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -74,10 +74,9 @@ class Gateway:
     async def _window(self, case: Json, proposal: Proposal) -> AsyncIterator[None]:
         """Alone on the window that the facts sum over: what is paid inside counts for the next."""
         ruling = self.judge.workflow.rulings.get(proposal.tool)
-        if ruling is None or ruling.window_of is None:
-            yield
-            return
-        async with self.ledger.alone(f"{proposal.tool}:{case['event'][ruling.window_of]}"):
+        async with AsyncExitStack() as held:
+            for key in ruling.keys(case["event"]) if ruling else ():
+                await held.enter_async_context(self.ledger.alone(f"{proposal.tool}:{key}"))
             yield
 
     async def _judged(

@@ -151,7 +151,7 @@ class Judge:
     def _verdict(
         self, ruling: Ruling, records: Records, proposal: Proposal, arguments: Json
     ) -> tuple[Json, Verdict]:
-        facts = ruling.gather(records, proposal, arguments, self.clock())
+        facts = ruling.facts_of(records, proposal, arguments, self.clock())
         snapshot = {name: fact.to_json() for name, fact in sorted(facts.items())}
         try:
             verdict = ruling.table.judge(typed(ruling.facts, facts))

@@ -1,14 +1,14 @@
-"""Rule tables: one row a condition and an outcome, first match, and a default that never allows."""
+"""Rule tables: one row a condition and an outcome, a hit policy, and a default that never allows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from nodes.facts import Facts
+from nodes.facts import Facts, shown
 from nodes.shapes import Json
-from tools.money import Money
+from nodes.windows import Window
 
 
 class Outcome(StrEnum):
@@ -20,12 +20,25 @@ class Outcome(StrEnum):
     INVESTIGATE = "investigate"
 
 
+class Hit(StrEnum):
+    """Which of the rows that match decide, in DMN's terms: the only one, the first one, or all of them."""
+
+    UNIQUE = "unique"
+    FIRST = "first"
+    COLLECT = "collect"
+
+
+_STRICTEST_FIRST = (Outcome.REFUSE, Outcome.INVESTIGATE, Outcome.REVIEW, Outcome.ALLOW)
+RISKS = ("low", "medium", "high")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
-    """One fact compared with one bound; `holds` is the comparison, closed over the bound."""
+    """One fact compared with its bounds; `holds` is the comparison, closed over them."""
 
     fact: str
     says: str
+    bounds: tuple[Any, ...]
     holds: Callable[[Any], bool]
 
 
@@ -53,6 +66,23 @@ class Row:
     examples: tuple[Json, ...]
 
 
+class Traced(NamedTuple):
+    """A row as it was judged: which of its conditions failed first, None if all held."""
+
+    row: Row
+    failed: int | None
+
+    def to_json(self, facts: Facts) -> Json:
+        """JSON-shaped: the condition that failed, and the value that each condition asked so far has seen."""
+        asked = self.row.when if self.failed is None else self.row.when[: self.failed + 1]
+        return {
+            "row": self.row.id,
+            "matched": self.failed is None,
+            "failed": None if self.failed is None else asked[-1].says,
+            "saw": {condition.fact: shown(getattr(facts, condition.fact)) for condition in asked},
+        }
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What a table said to a set of facts, with every row and the condition that failed in it."""
@@ -64,7 +94,8 @@ class Verdict:
     says: str
     policy: str | None
     then: Consequence
-    trace: tuple[Json, ...]
+    facts: Facts | None = None
+    trace: tuple[Traced, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -82,54 +113,94 @@ class Verdict:
             "says": self.says,
             "policy": self.policy,
             "risk": self.then.risk,
-            "trace": list(self.trace),
+            "ladder": list(self.then.ladder),
+            "trace": [] if self.facts is None else [traced.to_json(self.facts) for traced in self.trace],
         }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleTable:
-    """An immutable table with its version and the digest of its text."""
+    """An immutable table with its version and the digest of its text.
+
+    Attributes:
+        leaves: what the rows knowingly leave to the default, each a set of conditions.
+        windows: the facts that sum or count over a window, by name.
+    """
 
     name: str
     version: str
     digest: str
     tool: str
+    hit: Hit
     rows: tuple[Row, ...]
     default: Consequence
+    leaves: tuple[tuple[Condition, ...], ...] = ()
+    windows: Mapping[str, Window] = field(default_factory=dict)
 
     def judge(self, facts: Facts) -> Verdict:
-        """The verdict of the first row whose conditions all hold, else of the default."""
-        trace: list[Json] = []
+        """The verdict of the rows whose conditions all hold, by the hit policy; else of the default."""
+        seen = facts.__dict__
+        trace = []
+        hits = []
         for row in self.rows:
-            failed = next((c for c in row.when if not c.holds(getattr(facts, c.fact))), None)
-            trace.append(_traced(row, failed, facts))
-            if failed is None:
-                return self._verdict(row.id, row.says, row.policy, row.then, trace)
-        return self._verdict(None, "No row matches.", None, self.default, trace)
+            failed = None
+            for at, condition in enumerate(row.when):
+                if not condition.holds(seen[condition.fact]):
+                    failed = at
+                    break
+            else:
+                hits.append(row)
+            trace.append(Traced(row, failed))
+        return self._decided(hits, facts, tuple(trace))
 
     def investigate(self, reason: str) -> Verdict:
         """The verdict when the table cannot even be asked: the default, with the reason why."""
-        then = Consequence(outcome=Outcome.INVESTIGATE, reason=reason, owner=self.default.owner)
-        return self._verdict(None, "The facts do not fit the table.", None, then, [])
+        return self._default("The facts do not fit the table.", self._investigation(reason))
 
-    def _verdict(
-        self, row: str | None, says: str, policy: str | None, then: Consequence, trace: list[Json]
-    ) -> Verdict:
+    def _decided(self, hits: Sequence[Row], facts: Facts, trace: tuple[Traced, ...]) -> Verdict:
+        if not hits:
+            return replace(self._default("No row matches.", self.default), facts=facts, trace=trace)
+        if self.hit is Hit.UNIQUE and len(hits) > 1:
+            several = self._investigation("several_rows_match")
+            return replace(self._default("Several rows match.", several), facts=facts, trace=trace)
+        row = _collected(hits) if self.hit is Hit.COLLECT else hits[0]
         return Verdict(
             table=self.name,
             version=self.version,
             digest=self.digest,
-            row=row,
+            row=row.id,
+            says=row.says,
+            policy=row.policy,
+            then=row.then,
+            facts=facts,
+            trace=trace,
+        )
+
+    def _investigation(self, reason: str) -> Consequence:
+        return Consequence(outcome=Outcome.INVESTIGATE, reason=reason, owner=self.default.owner)
+
+    def _default(self, says: str, then: Consequence) -> Verdict:
+        return Verdict(
+            table=self.name,
+            version=self.version,
+            digest=self.digest,
+            row=None,
             says=says,
-            policy=policy,
+            policy=None,
             then=then,
-            trace=tuple(trace),
         )
 
 
-def _traced(row: Row, failed: Condition | None, facts: Facts) -> Json:
-    if failed is None:
-        return {"row": row.id, "matched": True}
-    saw = getattr(facts, failed.fact)
-    shown = str(saw) if isinstance(saw, Money) else saw
-    return {"row": row.id, "matched": False, "failed": failed.says, "fact": failed.fact, "saw": shown}
+def _collected(hits: Sequence[Row]) -> Row:
+    """The strictest of several rows; a review asks everybody that any of them asks, by the earliest due."""
+    strictest = min(hits, key=lambda row: _STRICTEST_FIRST.index(row.then.outcome))
+    if strictest.then.outcome is not Outcome.REVIEW:
+        return strictest
+    asking = [row.then for row in hits if row.then.outcome is Outcome.REVIEW]
+    then = replace(
+        strictest.then,
+        ladder=tuple(dict.fromkeys(role for one in asking for role in one.ladder)),
+        due=min(one.due for one in asking),
+        risk=max((one.risk for one in asking), key=RISKS.index),
+    )
+    return replace(strictest, then=then)

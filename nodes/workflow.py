@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +14,8 @@ from nodes.permissions import ReviewerRole
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
 from nodes.shapes import Json
+from nodes.windows import Subject, Window, counted, summed
+from tools.contract import Trust
 from tools.money import Money
 
 
@@ -32,8 +34,7 @@ class Ruling:
         own: arguments that must be the case's own, each with the reference it must equal. They say what the
             deed is done to: a case does one deed to one thing, whatever its other arguments are.
         amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
-        window_of: the field of the event that names whose window the facts sum over; on one window one
-            proposal is judged and executed at a time.
+        subjects: whose deeds the table's windows measure, by name.
     """
 
     table: RuleTable
@@ -41,7 +42,43 @@ class Ruling:
     gather: Callable[[Records, Proposal, Json, datetime], dict[str, Fact]]
     own: Mapping[str, str] = field(default_factory=dict)
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
-    window_of: str | None = None
+    subjects: Mapping[str, Subject] = field(default_factory=dict)
+
+    def facts_of(
+        self, records: Records, proposal: Proposal, arguments: Json, now: datetime
+    ) -> dict[str, Fact]:
+        """All facts of a proposal: those that are gathered, and those that the windows measure."""
+        gathered = self.gather(records, proposal, arguments, now)
+        return gathered | {
+            name: self._measured(window, gathered, records, now)
+            for name, window in self.table.windows.items()
+        }
+
+    def _measured(
+        self, window: Window, gathered: Mapping[str, Fact], records: Records, now: datetime
+    ) -> Fact:
+        subject = self.subjects[window.per]
+        entries = subject.entries(records)
+        if window.of is None:
+            return Fact(
+                value=counted(window, entries, now), source=subject.source, trust=Trust.RECORD, at=now
+            )
+        own = gathered[window.of]
+        value = summed(window, entries, now, own.value) if isinstance(own.value, Money) else None
+        return Fact(value=value, source=subject.source, trust=own.trust, at=now)
+
+    def keys(self, event: Json) -> list[str]:
+        """What is held while a proposal is judged and executed: the windows of the event's subjects."""
+        return sorted({f"{per}:{self.subjects[per].key(event)}" for per in self._measured_subjects})
+
+    @property
+    def longest_window(self) -> timedelta:
+        """How far back the table's windows look."""
+        return max((window.over for window in self.table.windows.values()), default=timedelta())
+
+    @property
+    def _measured_subjects(self) -> set[str]:
+        return {window.per for window in self.table.windows.values()}
 
     def money(self, arguments: Json) -> Money | None:
         """The money the action is about, if it is about money."""

@@ -1,7 +1,7 @@
 """The refund's event, the record derived for it, and the facts its rules may read."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -11,6 +11,7 @@ from nodes.agent import Percent
 from nodes.facts import Fact, Facts
 from nodes.records import Records
 from nodes.shapes import Json
+from nodes.windows import Entry
 from nodes.workflow import EventData
 from tools.contract import Record, Trust
 from tools.money import Currency, Money
@@ -20,9 +21,6 @@ from tools.sandbox.orders import Order, OrderId
 from tools.sandbox.payments import CustomerRefunds, OrderPayments, Payment, PaymentStatus
 from tools.sandbox.refunds import Refund
 from tools.sandbox.tickets import TicketId
-
-WINDOW = timedelta(hours=24)
-"""The time over which a customer's refunds are added up."""
 
 REPLY = (
     "Hello,\n\nwe have refunded {amount} for your order {order}. Depending on your bank it takes a few days"
@@ -69,7 +67,6 @@ class RefundFacts(Facts):
     drifting: ClassVar[frozenset[str]] = frozenset({"days_since_delivery"})
 
     amount: Money
-    currency: str
     window_total: Money
     in_payment_currency: bool
     exceeds_refundable: bool
@@ -110,17 +107,15 @@ def derive(records: Records, _now: datetime) -> Mapping[str, BaseModel]:
 
 
 def refund_facts(records: Records, proposal: Proposal, arguments: Json, now: datetime) -> dict[str, Fact]:
-    """The facts of a refund, each from its record."""
+    """The facts of a refund, each from its record; those over a window are the rule table's."""
     order, customer = records["order"], records["customer"]
-    paid, signals, past, target = (records[n] for n in ("payments", "fraud", "history", "target"))
+    paid, signals, target = (records[name] for name in ("payments", "fraud", "target"))
     assert isinstance(order, Order)
     assert isinstance(customer, Customer)
     assert isinstance(paid, OrderPayments)
     assert isinstance(signals, FraudSignals)
-    assert isinstance(past, CustomerRefunds)
     assert isinstance(target, RefundTarget)
     amount = Money(amount_minor=arguments["amount_minor"], currency=arguments["currency"])
-    earlier = sum(refund.amount_minor for refund in past.refunds if refund.currency == amount.currency)
     days = None if order.delivered_at is None else max(0, (now - order.delivered_at).days)
 
     def fact(value: Any, source: str, trust: Trust = Trust.RECORD) -> Fact:
@@ -128,10 +123,6 @@ def refund_facts(records: Records, proposal: Proposal, arguments: Json, now: dat
 
     return {
         "amount": fact(amount, "target.amount_minor"),
-        "currency": fact(amount.currency, "target.currency"),
-        "window_total": fact(
-            Money(amount_minor=amount.amount_minor + earlier, currency=amount.currency), "history.refunds"
-        ),
         "in_payment_currency": fact(
             amount.currency in {p.currency for p in paid.payments}, "payments.payments"
         ),
@@ -145,6 +136,19 @@ def refund_facts(records: Records, proposal: Proposal, arguments: Json, now: dat
         "agent_recommends": fact(proposal.advice.get("recommends"), proposal.proposer, Trust.MODEL),
         "confidence_percent": fact(proposal.advice.get("confidence_percent"), proposal.proposer, Trust.MODEL),
     }
+
+
+def refunds_so_far(records: Records) -> list[Entry]:
+    """The customer's refunds that are on record, as a window counts them."""
+    past = records["history"]
+    assert isinstance(past, CustomerRefunds)
+    return [
+        Entry(
+            at=refund.created_at,
+            amount=Money(amount_minor=refund.amount_minor, currency=refund.currency),
+        )
+        for refund in past.refunds
+    ]
 
 
 def reply_facts(records: Records, _proposal: Proposal, arguments: Json, now: datetime) -> dict[str, Fact]:

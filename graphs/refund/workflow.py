@@ -1,33 +1,33 @@
 """The refund workflow: its event, records, rules, roles and graph, put together."""
 
-from datetime import datetime
+from datetime import timedelta
 
 from graphs.refund.agents import Assessment, Triage
 from graphs.refund.graph import build
 from graphs.refund.records import (
-    WINDOW,
     RefundFacts,
     RefundRequest,
     ReplyFacts,
     derive,
     refund_facts,
+    refunds_so_far,
     reply_facts,
 )
 from graphs.roles import load_roles, read_text
 from nodes.records import Source
-from nodes.rule_files import load_table
+from nodes.rule_lint import load_table
 from nodes.shapes import Json
+from nodes.windows import Subject
 from nodes.workflow import Ruling, Workflow
 
 _HERE = "graphs.refund"
 _PLACE = "graphs/refund"
 
 
-def _since(now: datetime) -> datetime:
-    return now - WINDOW
-
-
-SOURCES = (
+CUSTOMER = Subject(
+    key=lambda event: str(event["customer_id"]), source="history.refunds", entries=refunds_so_far
+)
+RECORDS = (
     Source(name="ticket", tool="tickets.get", arguments={"ticket_id": "event.ticket_id"}),
     Source(name="order", tool="orders.get", arguments={"order_id": "event.order_id"}),
     Source(name="customer", tool="customers.get", arguments={"customer_id": "event.customer_id"}),
@@ -36,11 +36,6 @@ SOURCES = (
         name="fraud",
         tool="fraud.signals",
         arguments={"customer_id": "event.customer_id", "order_id": "event.order_id"},
-    ),
-    Source(
-        name="history",
-        tool="payments.history",
-        arguments={"customer_id": "event.customer_id", "since": _since},
     ),
 )
 SCOPE = (
@@ -52,37 +47,39 @@ SCOPE = (
 def refund_workflow() -> Workflow:
     """The workflow; raises TableUnfit if a table or the roles do not hold together."""
     roles = load_roles(_HERE)
-    refund = load_table(read_text(_HERE, "rules.yaml"), source=f"{_PLACE}/rules.yaml", facts=RefundFacts)
-    reply = load_table(read_text(_HERE, "reply.yaml"), source=f"{_PLACE}/reply.yaml", facts=ReplyFacts)
+    words = roles.words(subjects={"customer"})
+    refund = Ruling(
+        table=load_table(
+            read_text(_HERE, "rules.yaml"), source=f"{_PLACE}/rules.yaml", facts=RefundFacts, words=words
+        ),
+        facts=RefundFacts,
+        gather=refund_facts,
+        own={
+            "order_id": "order.order_id",
+            "customer_id": "customer.customer_id",
+            "payment_id": "target.payment_id",
+        },
+        amount=_amount,
+        subjects={"customer": CUSTOMER},
+    )
+    reply = Ruling(
+        table=load_table(
+            read_text(_HERE, "reply.yaml"), source=f"{_PLACE}/reply.yaml", facts=ReplyFacts, words=words
+        ),
+        facts=ReplyFacts,
+        gather=reply_facts,
+        own={"ticket_id": "ticket.ticket_id", "customer_id": "customer.customer_id"},
+    )
     return Workflow(
         name="refund",
         version="1",
         event_type="com.countersign.refund.requested",
         event=RefundRequest,
         title=lambda event: f"Refund for order {event.order_id}",
-        sources=SOURCES,
+        sources=(*RECORDS, _history(refund.longest_window)),
         scope=SCOPE,
         derive=derive,
-        rulings={
-            refund.tool: Ruling(
-                table=refund,
-                facts=RefundFacts,
-                gather=refund_facts,
-                own={
-                    "order_id": "order.order_id",
-                    "customer_id": "customer.customer_id",
-                    "payment_id": "target.payment_id",
-                },
-                amount=_amount,
-                window_of="customer_id",
-            ),
-            reply.tool: Ruling(
-                table=reply,
-                facts=ReplyFacts,
-                gather=reply_facts,
-                own={"ticket_id": "ticket.ticket_id", "customer_id": "customer.customer_id"},
-            ),
-        },
+        rulings={ruling.table.tool: ruling for ruling in (refund, reply)},
         agents={
             "triage": roles.agent("triage", Triage, read_text(_HERE, "prompts", "triage.md")),
             "policy": roles.agent("policy", Assessment, read_text(_HERE, "prompts", "policy.md")),
@@ -92,6 +89,15 @@ def refund_workflow() -> Workflow:
         owner=roles.owner,
         reviewer_view=roles.reviewer.view(),
         build=build,
+    )
+
+
+def _history(window: timedelta) -> Source:
+    """The customer's refunds, as far back as any window of the rules looks."""
+    return Source(
+        name="history",
+        tool="payments.history",
+        arguments={"customer_id": "event.customer_id", "since": lambda now: now - window},
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -16,7 +16,7 @@ from nodes.action import Proposal, Ref
 from nodes.facts import Fact, Facts, FactsUnfit, typed
 from nodes.judge import Judge, Judgement
 from nodes.records import View
-from nodes.rule_files import load_table
+from nodes.rule_files import read_table
 from nodes.rules import Outcome, RuleTable
 from nodes.workflow import EventData, Ruling, Workflow
 from tools.contract import Arguments, Call, Effect, Record, Tool, Trust
@@ -106,8 +106,14 @@ LINES = st.builds(
 TABLES = st.lists(LINES, max_size=6)
 
 
-def table_of(lines: list[Line]) -> RuleTable:
+def table_of(lines: list[Line], hit: str = "first") -> RuleTable:
     """The table that its author would get for these rows."""
+    text = yaml.safe_dump(table_document(lines, hit), sort_keys=False)
+    return read_table(text, source="paint.yaml", facts=Paint)
+
+
+def table_document(lines: list[Line], hit: str) -> dict[str, Any]:
+    """The table as its author would write it."""
     rows = [
         {
             "id": f"R-{at}",
@@ -119,14 +125,20 @@ def table_of(lines: list[Line]) -> RuleTable:
         }
         for at, line in enumerate(lines)
     ]
-    document = {
+    return {
+        "format": 1,
+        "hit": hit,
         "table": "paint",
         "version": "1",
         "tool": "paint.coat",
         "rows": rows,
         "default": {"investigate": "no_rule_matches", "owner": "desk"},
     }
-    return load_table(yaml.safe_dump(document, sort_keys=False), source="paint.yaml", facts=Paint)
+
+
+def facts_typed() -> Paint:
+    """Facts that fit."""
+    return Paint(**FITTING)
 
 
 def _written(bound: Any) -> Any:
@@ -240,27 +252,72 @@ def test_what_is_not_known_compares_with_nothing(name: str, bound: int) -> None:
 @UNHURRIED
 @given(TABLES, FACTS)
 def test_the_trace_says_for_each_row_what_failed_and_what_it_saw(lines: list[Line], facts: Paint) -> None:
-    matched = first_match(lines, facts)
-    asked = lines if matched is None else lines[: matched + 1]
+    trace = table_of(lines).judge(facts).to_json()["trace"]
 
-    trace = table_of(lines).judge(facts).trace
-
-    assert [told["row"] for told in trace] == [f"R-{at}" for at in range(len(asked))]
-    for at, (line, told) in enumerate(zip(asked, trace, strict=True)):
-        assert told == _told(at, line, facts, matched=at == matched)
+    assert trace == [_told(at, line, facts) for at, line in enumerate(lines)]
 
 
-def _told(at: int, line: Line, facts: Paint, *, matched: bool) -> dict[str, Any]:
-    if matched:
-        return {"row": f"R-{at}", "matched": True}
-    failed = next(test for test in line.comparisons if not holds(getattr(facts, test.fact), test))
+def _told(at: int, line: Line, facts: Paint) -> dict[str, Any]:
+    failed = next((test for test in line.comparisons if not holds(getattr(facts, test.fact), test)), None)
+    asked = line.comparisons if failed is None else line.comparisons[: line.comparisons.index(failed) + 1]
     return {
         "row": f"R-{at}",
-        "matched": False,
-        "failed": f"{failed.fact} {failed.name} {_written(failed.bound)}",
-        "fact": failed.fact,
-        "saw": _written(getattr(facts, failed.fact)),
+        "matched": failed is None,
+        "failed": failed and f"{failed.fact} {failed.name} {_written(failed.bound)}",
+        "saw": {test.fact: _written(getattr(facts, test.fact)) for test in asked},
     }
+
+
+# --- the other hit policies -------------------------------------------------------------------------------
+
+
+def matching(lines: list[Line], facts: Paint) -> list[tuple[str, str]]:
+    """The rows that match, each with its outcome."""
+    return [
+        (f"R-{at}", line.outcome)
+        for at, line in enumerate(lines)
+        if all(holds(getattr(facts, test.fact), test) for test in line.comparisons)
+    ]
+
+
+@UNHURRIED
+@given(TABLES, FACTS)
+def test_where_one_row_may_match_two_that_do_are_looked_into(lines: list[Line], facts: Paint) -> None:
+    verdict = table_of(lines, "unique").judge(facts)
+
+    match matching(lines, facts):
+        case []:
+            assert (verdict.row, verdict.then.reason) == (None, "no_rule_matches")
+        case [(row, outcome)]:
+            assert (verdict.row, verdict.outcome) == (row, outcome)
+        case _:
+            assert (verdict.row, verdict.then.reason) == (None, "several_rows_match")
+
+
+@UNHURRIED
+@given(TABLES, FACTS)
+def test_of_the_rows_that_are_collected_the_strictest_decides(lines: list[Line], facts: Paint) -> None:
+    verdict = table_of(lines, "collect").judge(facts)
+
+    outcomes = {outcome for _, outcome in matching(lines, facts)}
+    strictest = [one for one in ("refuse", "investigate", "review", "allow") if one in outcomes]
+    assert verdict.outcome == (strictest[0] if strictest else "investigate")
+
+
+def test_a_collected_review_asks_everybody_by_the_earliest_due_time() -> None:
+    big, far = ({**OUTCOMES["review"], **changes} for changes in ({"by": ["lead", "finance"]}, {"due": "2h"}))
+    always = Line(comparisons=(Comparison(fact="coats", name="at_least", bound=0),), outcome="review")
+    document = table_document([always, always], "collect")
+    document["rows"][0]["then"], document["rows"][1]["then"] = big, far | {"by": ["legal"], "risk": "high"}
+    table = read_table(yaml.safe_dump(document, sort_keys=False), source="paint.yaml", facts=Paint)
+
+    then = table.judge(facts_typed()).then
+
+    assert (then.ladder, then.due, then.risk) == (
+        ("lead", "finance", "legal"),
+        timedelta(hours=2),
+        "high",
+    )
 
 
 @UNHURRIED
