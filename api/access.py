@@ -40,6 +40,7 @@ ROUTES = {
     "list_cases": Access(people=True, scope="cases:read"),
     "get_case": Access(people=True, scope="cases:read"),
     "get_timeline": Access(people=True, scope="cases:read"),
+    "list_verdicts": Access(people=True, scope="cases:read"),
     "list_reviews": Access(people=True),
     "get_review": Access(people=True),
     "cast_vote": Access(people=True),

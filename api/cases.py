@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.access import Caller, TheParts
-from api.shapes import CaseDetail, CaseOut, PageOut, TimelineEvent
+from api.shapes import CaseDetail, CaseOut, PageOut, TimelineEvent, VerdictOut
 from checkpoints import cases
 from checkpoints.audit import timeline
 from checkpoints.cases import Status
 from checkpoints.effects import effects_of
 from checkpoints.errors import UnknownCursor
 from checkpoints.reviews import list_reviews
+from nodes.judge import VERDICTS
 
 router = APIRouter(tags=["cases"])
 
@@ -54,6 +55,18 @@ async def get_timeline(
         await cases.get_case(tx, case_id)
         rows = await timeline(tx, case_id, limit=limit + 1, after=_place(after))
     items = [TimelineEvent(**row) for row in rows[:limit]]
+    return PageOut(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
+
+
+@router.get("/cases/{case_id}/verdicts")
+async def list_verdicts(
+    parts: TheParts, _caller: Caller, case_id: Id, limit: Limit = 100, after: After = None
+) -> PageOut[VerdictOut]:
+    """What the rules said in a case, each time they were asked, with every row and every fact."""
+    async with parts.database.transaction() as tx:
+        await cases.get_case(tx, case_id)
+        rows = await timeline(tx, case_id, limit=limit + 1, after=_place(after), kinds=VERDICTS)
+    items = [VerdictOut.of(row) for row in rows[:limit]]
     return PageOut(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
 
 

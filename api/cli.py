@@ -1,20 +1,19 @@
 """The command line: `countersign …`."""
 
-import asyncio
 import json
-import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
 
 from api.cli_people import people
+from api.cli_rules import rules
+from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.people import PeopleFileUnfit, read_people
 from api.show import as_json, case_table, complain, console, errors, review_table, say
-from api.signals import Stopped, stoppable
+from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.settings import Settings
@@ -26,12 +25,8 @@ app = typer.Typer(
     help="Governed agentic workflows: agents propose, rules decide who must sign, people countersign.",
 )
 app.add_typer(people, name="people")
+app.add_typer(rules, name="rules")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Url = Annotated[str, typer.Option(envvar="COUNTERSIGN_URL", help="Where the API is.")]
-Token = Annotated[str, typer.Option(envvar="COUNTERSIGN_TOKEN", help="Your token.", show_default=False)]
-T = TypeVar("T")
-LOCAL = "http://127.0.0.1:8765"
 
 _EXPECTED = (
     CheckpointsError,
@@ -80,7 +75,7 @@ def up(
                 say("Nobody can come in yet: countersign people add maya --role support_lead")
             await until_signal(work)
 
-    _run(run)
+    start(run)
 
 
 @app.command()
@@ -96,7 +91,7 @@ def worker(
             say("The worker takes jobs.")
             await until_signal(work)
 
-    _run(run)
+    start(run)
 
 
 @app.command()
@@ -110,7 +105,7 @@ def migrate() -> None:
         async with addresses(settings) as (url, _), open_database(url) as database:
             say(f"The database is at revision {await bring_up(database)}.")
 
-    _run(run)
+    start(run)
 
 
 @app.command()
@@ -137,7 +132,7 @@ def event(
             word = "opened" if received["new"] else "is known already:"
             say(f"Case {word} {received['case_id']} ({received['status']})")
 
-    _call(url, token, send)
+    ask(url, token, send)
 
 
 @app.command()
@@ -158,7 +153,7 @@ def cases(
         else:
             say("No cases.")
 
-    _call(url, token, show)
+    ask(url, token, show)
 
 
 @app.command()
@@ -174,7 +169,7 @@ def reviews(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
         else:
             say("Nothing waits for people.")
 
-    _call(url, token, show)
+    ask(url, token, show)
 
 
 @app.command()
@@ -195,7 +190,7 @@ def decide(
         decided = await client.vote(review, kind, seen, comment)
         as_json(decided) if as_json_ else say(f"The review is {decided['status']}.")
 
-    _call(url, token, vote)
+    ask(url, token, vote)
 
 
 @app.command()
@@ -222,7 +217,7 @@ def verify(as_json_: Json = False) -> None:
             say("The log holds." if found.holds else "\n".join(found.faults))
         return found.holds
 
-    if not _run(run):
+    if not start(run):
         raise typer.Exit(1)
 
 
@@ -236,7 +231,7 @@ def demo(
     async def run(settings: Settings) -> list[str]:
         return await run_demo(settings, stay=stay)
 
-    faults = _run(run)
+    faults = start(run)
     for fault in faults:
         complain(f"not as it should be: {fault}")
     if faults:
@@ -255,16 +250,3 @@ def _confirmed(shown: dict[str, Any], kind: str) -> str:
         raise typer.BadParameter("without a terminal, give --digest: what you vote on is what you saw")
     typer.confirm(f"{kind} this?", abort=True, err=True)
     return str(shown["digest"])
-
-
-def _call(url: str, token: str, deed: Callable[[Client], Awaitable[None]]) -> None:
-    async def run(_: Settings) -> None:
-        async with Client(url, token) as client:
-            await deed(client)
-
-    _run(run)
-
-
-def _run(deed: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
-    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
-    return asyncio.run(stoppable(deed(Settings.from_environment())))

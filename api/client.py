@@ -63,6 +63,10 @@ class Client:
         """What happened in a case."""
         return await self._pages(f"/cases/{case_id}/timeline", {})
 
+    async def verdicts(self, case_id: str) -> list[dict[str, Any]]:
+        """What the rules said in a case."""
+        return await self._pages(f"/cases/{case_id}/verdicts", {})
+
     async def reviews(self, **filters: Any) -> list[dict[str, Any]]:
         """All reviews that match; open ones unless a status is given."""
         return await self._pages("/reviews", filters)

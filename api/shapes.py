@@ -92,6 +92,47 @@ class TimelineEvent(Shape):
     data: dict[str, Any]
 
 
+class VerdictOut(Shape):
+    """What the rules said once: on which facts, row by row, by which version of which table.
+
+    Attributes:
+        stage: `proposal`, or `execution` for the judgement just before the effect.
+        facts: `{name: {value, source, trust, at}}`, complete: the same table says the same of them again.
+        trace: a row each, `{row, matched, failed, saw}`; `failed` is the first condition that did not hold.
+    """
+
+    seq: int
+    at: datetime
+    stage: str
+    proposal: str
+    tool: str
+    outcome: str
+    reason: str
+    owner: str | None
+    ladder: list[str]
+    row: str | None
+    says: str
+    policy: str | None
+    table: dict[str, str]
+    trace: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> "VerdictOut":
+        """The verdict that an event of the record carries."""
+        told = event["data"]
+        verdict = {name: value for name, value in told["verdict"].items() if name in cls.model_fields}
+        return cls(
+            **verdict,
+            seq=event["seq"],
+            at=event["at"],
+            stage=told["stage"],
+            proposal=told["proposal"],
+            tool=told["proposed_tool"],
+            facts=told["facts"],
+        )
+
+
 class ReviewOut(Shape):
     """A review in a list."""
 

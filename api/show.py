@@ -111,3 +111,24 @@ def refund_table(refunds: list[dict[str, Any]]) -> Table:
         amount = money(refund["amount_minor"], refund["currency"])
         table.add_row(refund["refund_id"], refund["order_id"], refund["customer_id"], amount)
     return table
+
+
+def show_verdict(verdict: dict[str, Any]) -> None:
+    """One verdict as a story: what was said, then every row with what it saw."""
+    table = verdict["table"]
+    console.print(f"[bold]{safe(verdict['tool'])}[/]: {verdict['outcome']} ({safe(verdict['reason'])})")
+    say(f"  at the {verdict['stage']}, {verdict['at']}, by {table['name']} {table['version']}")
+    say(f"  {safe(verdict['says'])} {safe(verdict['policy'])}".rstrip())
+    for row in verdict["trace"]:
+        saw = ", ".join(f"{name} = {value}" for name, value in row["saw"].items())
+        mark = "matched" if row["matched"] else f"not: {row['failed']}"
+        say(f"    {row['row']:<8} {mark}; saw {safe(saw)}")
+
+
+def difference_table(cases: list[dict[str, Any]]) -> Table:
+    """Recorded judgements that two tables see differently."""
+    table = _table("Would be judged differently", "case", "before", "after")
+    for case in cases:
+        sides = [f"{case[side]['outcome']} {case[side]['row'] or 'default'}" for side in ("before", "after")]
+        table.add_row(case["case"], *map(safe, sides))
+    return table

@@ -43,7 +43,13 @@ SELECT l.index, l.leaf AS tree_leaf, e.seq, e.id, e.case_id, e.kind, e.actor, e.
 FROM audit_leaves l LEFT JOIN audit_events e ON e.seq = l.seq ORDER BY l.index
 """
 _TIMELINE = """
-SELECT seq, id, kind, actor, at, data FROM audit_events WHERE case_id = %s AND seq > %s ORDER BY seq LIMIT %s
+SELECT seq, id, kind, actor, at, data FROM audit_events
+WHERE case_id = %(case_id)s AND seq > %(after)s AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s))
+ORDER BY seq LIMIT %(limit)s
+"""
+_OF_KINDS = """
+SELECT seq, id, case_id, kind, actor, at, data FROM audit_events
+WHERE kind = ANY(%s) AND case_id IS NOT NULL ORDER BY seq
 """
 _OUTSIDE = """
 SELECT count(*) AS lost FROM audit_events e
@@ -119,11 +125,22 @@ async def tell(tx: Transaction, *events: Event) -> None:
         await append_events(cursor, events)
 
 
-async def timeline(tx: Transaction, case_id: str, *, limit: int, after: int | None = None) -> list[DictRow]:
-    """Events of a case as they were written, oldest first, after a sequence number."""
+async def timeline(
+    tx: Transaction, case_id: str, *, limit: int, after: int | None = None, kinds: Sequence[str] | None = None
+) -> list[DictRow]:
+    """Events of a case, oldest first, after a sequence number; only of these kinds if any are given."""
+    wanted = {"case_id": case_id, "after": after or 0, "limit": limit, "kinds": kinds and list(kinds)}
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_TIMELINE, (case_id, after or 0, limit))
+        await cursor.execute(_TIMELINE, wanted)
         return await cursor.fetchall()
+
+
+async def history(connection: AsyncConnection[Any], kinds: Sequence[str]) -> AsyncIterator[DictRow]:
+    """Every case's events of these kinds, oldest first, however many; one at a time."""
+    async with connection.transaction(), connection.cursor("history", row_factory=dict_row) as cursor:
+        await cursor.execute(_OF_KINDS, (list(kinds),))
+        async for row in cursor:
+            yield row
 
 
 async def grow_tree(connection: AsyncConnection[Any], clock: Callable[[], datetime]) -> int:

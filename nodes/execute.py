@@ -1,10 +1,12 @@
 """Execute: hand the proposal to the gateway, and route by what became of it."""
 
+from dataclasses import replace
+
 from langgraph.runtime import Runtime
 
 from nodes.action import Proposal
 from nodes.context import Context
-from nodes.execution import End, Execution
+from nodes.execution import End
 from nodes.gateway import MOST_REVISIONS
 from nodes.state import CaseState, standing
 from nodes.story import Story
@@ -17,7 +19,9 @@ async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     shown = state.get("verdict", {}).get("facts", {})
     execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
     if execution.end is End.CHANGED and proposal.revision >= MOST_REVISIONS:
-        execution = Execution(end=End.BLOCKED, reason="facts_keep_moving", changes=execution.changes)
+        execution = replace(execution, end=End.BLOCKED, reason="facts_keep_moving")
+    if execution.judgement is not None:
+        story.tell("verdict.given", stage="execution", **execution.judgement)
     story.tell("action.executed", tool=proposal.tool, key=proposal.key, **execution.to_json())
     update: CaseState = {
         "outcome": execution.end.value,

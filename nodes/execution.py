@@ -18,12 +18,17 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
-    """How a proposal ended, why, with which receipt, or what has changed since it was shown."""
+    """How a proposal ended, why, with which receipt, or what has changed since it was shown.
+
+    Attributes:
+        judgement: the judgement that stood in the way; of a deed that began, the intent has it.
+    """
 
     end: End
     reason: str
     receipt: Json | None = None
     changes: tuple[Json, ...] = ()
+    judgement: Json | None = None
 
     def to_json(self) -> Json:
         """JSON-shaped for the state."""

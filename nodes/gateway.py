@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -87,7 +87,9 @@ class Gateway:
         obstacle = await self._obstacle(judgement, signature, shown)
         if obstacle is not None:  # perhaps only because another execution has begun this very deed meanwhile
             known = await self.ledger.effect(proposal.key)
-            return obstacle if known is None else await self._go_on(known, tell)
+            if known is not None:
+                return await self._go_on(known, tell)
+            return replace(obstacle, judgement=judgement.to_json())
         return await self._begin(judgement, grant or self._automatic(judgement), tell)
 
     async def _obstacle(
@@ -146,11 +148,10 @@ class Gateway:
             "effect.intended",
             key=effect.key,
             tool=effect.tool,
-            digest=effect.digest,
             grant=grant.id,
             basis=grant.basis,
-            verdict=judgement.verdict.to_json(),
-            facts=judgement.facts,
+            stage="execution",
+            **judgement.to_json(),
         )
         try:
             begun = await self.ledger.intend(grant, effect, intent)

@@ -20,6 +20,9 @@ from tools.registry import Registry
 
 GRANT_LIFE = timedelta(days=7)
 
+VERDICTS = ("verdict.given", "effect.intended")
+"""The kinds of events that carry a judgement: at the proposal, and again before the deed."""
+
 Read = Callable[[str, Arguments], Awaitable[Record]]
 
 
@@ -38,6 +41,7 @@ class Judgement:
         """JSON-shaped, without the records."""
         return {
             "proposal": self.proposal.id,
+            "proposed_tool": self.proposal.tool,
             "verdict": self.verdict.to_json(),
             "facts": self.facts,
             "action": self.action,

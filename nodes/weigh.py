@@ -15,7 +15,7 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     context = runtime.context
     judgement = await context.judge.judge(context.case, Proposal.from_json(state["proposal"]))
     judged = judgement.to_json() | {"changes": state.get("result", {}).get("changes", [])}
-    story.tell("verdict.given", **judged)
+    story.tell("verdict.given", stage="proposal", **judged)
     verdict = judged | {
         "evidence": context.workflow.reviewer_view.of(judgement.records),
         "due_seconds": int(judgement.verdict.then.due.total_seconds()),

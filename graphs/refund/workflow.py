@@ -14,14 +14,13 @@ from graphs.refund.records import (
     reply_facts,
 )
 from graphs.roles import load_roles, read_text
+from graphs.tables import TableSource
 from nodes.records import Source
-from nodes.rule_lint import load_table
 from nodes.shapes import Json
 from nodes.windows import Subject
 from nodes.workflow import Ruling, Workflow
 
 _HERE = "graphs.refund"
-_PLACE = "graphs/refund"
 
 
 CUSTOMER = Subject(
@@ -44,15 +43,22 @@ SCOPE = (
 )
 
 
+def refund_tables() -> tuple[TableSource, TableSource]:
+    """The tables that judge refunds and replies; raises TableUnfit if the roles do not hold together."""
+    words = load_roles(_HERE).words(subjects={"customer"})
+    return (
+        TableSource(package=_HERE, file="rules.yaml", facts=RefundFacts, words=words),
+        TableSource(package=_HERE, file="reply.yaml", facts=ReplyFacts, words=words),
+    )
+
+
 def refund_workflow() -> Workflow:
     """The workflow; raises TableUnfit if a table or the roles do not hold together."""
     roles = load_roles(_HERE)
-    words = roles.words(subjects={"customer"})
+    refunds, replies = refund_tables()
     refund = Ruling(
-        table=load_table(
-            read_text(_HERE, "rules.yaml"), source=f"{_PLACE}/rules.yaml", facts=RefundFacts, words=words
-        ),
-        facts=RefundFacts,
+        table=refunds.load(),
+        facts=refunds.facts,
         gather=refund_facts,
         own={
             "order_id": "order.order_id",
@@ -63,10 +69,8 @@ def refund_workflow() -> Workflow:
         subjects={"customer": CUSTOMER},
     )
     reply = Ruling(
-        table=load_table(
-            read_text(_HERE, "reply.yaml"), source=f"{_PLACE}/reply.yaml", facts=ReplyFacts, words=words
-        ),
-        facts=ReplyFacts,
+        table=replies.load(),
+        facts=replies.facts,
         gather=reply_facts,
         own={"ticket_id": "ticket.ticket_id", "customer_id": "customer.customer_id"},
     )

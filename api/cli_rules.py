@@ -1,0 +1,161 @@
+"""`countersign rules …`: lint rule tables, explain verdicts, and see what a change would have changed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli_run import LOCAL, Token, Url, ask, start
+from api.cli_run import Json as AsJson
+from api.client import Client
+from api.show import as_json, complain, console, difference_table, say, show_verdict
+from graphs.refund import refund_tables
+from graphs.settings import Settings
+from graphs.tables import TableSource, source_for
+from nodes.rule_files import TableUnfit
+from nodes.rules import Consequence, Row, RuleTable
+from nodes.shapes import Json
+
+rules = typer.Typer(no_args_is_help=True, help="Rule tables: lint, explain, compare.")
+
+Table = Annotated[Path, typer.Argument(help="A rule table in YAML.")]
+
+
+@rules.command("lint")
+def lint(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]…", help="Tables; the shipped ones if none is given."),
+    ] = None,
+) -> None:
+    """Find gaps, overlaps, dead rows and typos; exit code 1 if there is any."""
+    faulty = False
+    for source, path in _chosen(files or []):
+        try:
+            table = _loaded(source, path)
+        except TableUnfit as unfit:
+            complain(str(unfit))
+            faulty = True
+        else:
+            say(f"{path or source.path}: {len(table.rows)} rows, version {table.version}, nothing found")
+    if faulty:
+        raise typer.Exit(1)
+
+
+@rules.command("explain")
+def explain(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case's id.")],
+    token: Token,
+    url: Url = LOCAL,
+    as_json_: AsJson = False,
+) -> None:
+    """Say why the rules said what they said: each row, the value it saw, and the condition that failed."""
+
+    async def show(client: Client) -> None:
+        found = await client.verdicts(case)
+        if as_json_:
+            as_json(found)
+            return
+        for verdict in found:
+            show_verdict(verdict)
+        if not found:
+            say("The rules have not been asked in this case.")
+
+    ask(url, token, show)
+
+
+@rules.command("diff")
+def diff(
+    old: Table,
+    new: Table,
+    on_history: Annotated[
+        bool, typer.Option("--on-history", help="Judge every recorded case by both tables.")
+    ] = False,
+    as_json_: AsJson = False,
+) -> None:
+    """Compare two versions of a table: row by row, and on the cases that have been judged."""
+    before, after = (_loaded(_source_of(path), path) for path in (old, new))
+    changes = changed(before, after)
+    found = (
+        start(lambda settings: _on_history(settings, before, after, _source_of(old))) if on_history else None
+    )
+    if as_json_:
+        as_json({"rows": changes} | ({} if found is None else {"judged": found[0], "cases": found[1]}))
+        return
+    for change in changes:
+        say(f"{change['where']}: {change['change']}")
+    if not changes:
+        say("The tables say the same.")
+    if found is not None:
+        judged, cases = found
+        say(f"{judged} recorded judgements, {len(cases)} of them differ")
+        if cases:
+            console.print(difference_table(cases))
+
+
+def changed(before: RuleTable, after: RuleTable) -> list[dict[str, str]]:
+    """What one table says otherwise than another: `[{where, change}]`."""
+    old, new = _sayings(before), _sayings(after)
+    changes = [{"where": place, "change": f"removed: {old[place]}"} for place in old if place not in new]
+    changes += [{"where": place, "change": f"added: {new[place]}"} for place in new if place not in old]
+    changes += [
+        {"where": place, "change": f"{old[place]} -> {new[place]}"}
+        for place in old
+        if place in new and old[place] != new[place]
+    ]
+    if [place for place in old if place in new] != [place for place in new if place in old]:
+        changes.append({"where": "order", "change": "the rows stand in another order"})
+    return changes
+
+
+def _sayings(table: RuleTable) -> dict[str, str]:
+    head = {
+        "hit": table.hit.value,
+        **{f"window {name}": f"{w.measure} per {w.per} over {w.over}" for name, w in table.windows.items()},
+        "default": _consequence(table.default),
+    }
+    return head | {f"row {row.id}": _row(row) for row in table.rows}
+
+
+def _row(row: Row) -> str:
+    return f"{' and '.join(test.says for test in row.when) or 'always'}: {_consequence(row.then)}"
+
+
+def _consequence(then: Consequence) -> str:
+    by = f" by {', '.join(then.ladder)} within {then.due}, risk {then.risk}" if then.ladder else ""
+    return f"{then.outcome} ({then.reason}){by}{f', owner {then.owner}' if then.owner else ''}"
+
+
+def _chosen(files: list[Path]) -> list[tuple[TableSource, Path | None]]:
+    shipped = refund_tables()
+    if not files:
+        return [(source, None) for source in shipped]
+    return [(_source_of(path), path) for path in files]
+
+
+def _source_of(path: Path) -> TableSource:
+    return source_for(path.read_text(encoding="utf-8"), str(path), refund_tables())
+
+
+def _loaded(source: TableSource, path: Path | None) -> RuleTable:
+    if path is None:
+        return source.load()
+    return source.load(path.read_text(encoding="utf-8"), str(path))
+
+
+async def _on_history(
+    settings: Settings, before: RuleTable, after: RuleTable, source: TableSource
+) -> tuple[int, list[Json]]:
+    from checkpoints.database import open_database
+    from checkpoints.migrate import require_migrated
+    from graphs.replay import differences
+    from graphs.wiring import addresses
+
+    judged, found = 0, []
+    async with addresses(settings) as (url, _), open_database(url) as database:
+        await require_migrated(database)
+        async with database.connection() as connection:
+            async for difference in differences(connection, before, after, source.facts):
+                judged += 1
+                found += [] if difference is None else [difference.to_json()]
+    return judged, found
