@@ -1,6 +1,5 @@
 """Access: one table says for each route who may call it; a route that is not in it answers nobody."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,7 +8,7 @@ from fastapi.routing import APIRoute
 from api.people import People, UnknownToken
 from checkpoints.audit import Event, tell
 from graphs.wiring import Parts
-from nodes.permissions import Kind, Principal
+from nodes.permissions import Kind, Permission, Permissions, Permit, Principal, Role, Verb
 
 
 class Unauthenticated(Exception):
@@ -20,35 +19,44 @@ class Forbidden(Exception):
     """Your token does not allow this."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
-    """Who may call a route: people with any role, services with this scope, or everybody."""
-
-    people: bool = False
-    scope: str | None = None
-    open: bool = False
-
-    def allows(self, principal: Principal) -> bool:
-        """Whether this principal may call the route."""
-        if principal.kind is Kind.PERSON:
-            return self.people and bool(principal.roles)
-        return self.scope is not None and self.scope in principal.scopes
-
+ANYBODY, ANY_PERSON = "anybody", "person"
+"""The roles of everybody, and of people with a role; a service has those of its scopes."""
 
 ROUTES = {
-    "receive_event": Access(people=True, scope="cases:start"),
-    "list_cases": Access(people=True, scope="cases:read"),
-    "get_case": Access(people=True, scope="cases:read"),
-    "get_timeline": Access(people=True, scope="cases:read"),
-    "list_verdicts": Access(people=True, scope="cases:read"),
-    "list_reviews": Access(people=True),
-    "get_review": Access(people=True),
-    "cast_vote": Access(people=True),
-    "verify_audit": Access(people=True),
-    "live": Access(open=True),
-    "ready": Access(open=True),
-    "openapi": Access(open=True),
+    ANYBODY: ("live", "ready", "openapi"),
+    ANY_PERSON: (
+        "receive_event",
+        "list_cases",
+        "get_case",
+        "get_timeline",
+        "list_verdicts",
+        "list_reviews",
+        "get_review",
+        "cast_vote",
+        "verify_audit",
+    ),
+    "cases:start": ("receive_event",),
+    "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts"),
 }
+
+PERMISSIONS = Permissions(
+    Role(name=name, permissions=tuple(Permission(verb=Verb.CALL, on=route) for route in routes))
+    for name, routes in ROUTES.items()
+)
+
+
+def roles_at_the_door(principal: Principal | None) -> tuple[str, ...]:
+    """The roles by which somebody calls routes: a person's own roles say what they may decide, not here."""
+    if principal is None:
+        return (ANYBODY,)
+    if principal.kind is Kind.PERSON:
+        return (ANYBODY, ANY_PERSON) if principal.roles else (ANYBODY,)
+    return (ANYBODY, *sorted(principal.scopes & ROUTES.keys() - {ANYBODY, ANY_PERSON}))
+
+
+def may_call(principal: Principal | None, route: str) -> Permit:
+    """Whether this principal, or nobody in particular, may call a route."""
+    return PERMISSIONS.decide(roles_at_the_door(principal), Verb.CALL, route)
 
 
 def get_parts(request: Request) -> Parts:
@@ -66,11 +74,10 @@ async def require_access(request: Request) -> None:
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    access = ROUTES.get(route.name, Access())
-    if access.open:
+    if may_call(None, route.name).allowed:
         return
     principal = _authenticated(request)
-    if not access.allows(principal):
+    if not may_call(principal, route.name).allowed:
         await _record_denial(get_parts(request), principal, route.name)
         raise Forbidden
     request.state.principal = principal

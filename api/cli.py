@@ -17,7 +17,7 @@ from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.settings import Settings
-from nodes.rule_files import TableUnfit
+from nodes.strict_yaml import TableUnfit
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -12,9 +12,9 @@ from api.show import as_json, complain, console, difference_table, say, show_ver
 from graphs.refund import refund_tables
 from graphs.settings import Settings
 from graphs.tables import TableSource, source_for
-from nodes.rule_files import TableUnfit
 from nodes.rules import Consequence, Row, RuleTable
 from nodes.shapes import Json
+from nodes.strict_yaml import TableUnfit
 
 rules = typer.Typer(no_args_is_help=True, help="Rule tables: lint, explain, compare.")
 
@@ -76,11 +76,10 @@ def diff(
     """Compare two versions of a table: row by row, and on the cases that have been judged."""
     before, after = (_loaded(_source_of(path), path) for path in (old, new))
     changes = changed(before, after)
-    found = (
-        start(lambda settings: _on_history(settings, before, after, _source_of(old))) if on_history else None
-    )
+    source = _source_of(old)
+    found = start(lambda settings: _on_history(settings, before, after, source)) if on_history else None
     if as_json_:
-        as_json({"rows": changes} | ({} if found is None else {"judged": found[0], "cases": found[1]}))
+        as_json({"changes": changes} | ({} if found is None else {"judged": found[0], "cases": found[1]}))
         return
     for change in changes:
         say(f"{change['where']}: {change['change']}")

@@ -89,10 +89,4 @@ async def cast_vote(
 
 async def _detail(tx: Transaction, decisions: Decisions, review: Review, caller: Principal) -> ReviewDetail:
     eligibility = await decisions.eligibility(tx, review, caller)
-    still = review.status is ReviewStatus.OPEN
-    return ReviewDetail.whole(
-        review,
-        await votes_on(tx, review.id),
-        may_decide=still and eligibility.allowed,
-        why=eligibility.why if still else f"already {review.status}",
-    )
+    return ReviewDetail.whole(review, await votes_on(tx, review.id), eligibility)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from checkpoints.cases import Case
 from checkpoints.effects import EffectRow
 from checkpoints.reviews import Review, ReviewStatus, Vote, VoteKind
+from nodes.permissions import Eligibility
 
 T = TypeVar("T")
 
@@ -171,25 +172,29 @@ class VoteOut(Shape):
 class ReviewDetail(ReviewOut):
     """A review with the exact action, all that is shown beside it, and the votes.
 
-    `may_decide` and `why` are what the vote itself would check for whoever asks.
+    `may_decide` and `why` are what the vote itself would check for whoever asks, on the permissions that are
+    `considered`.
     """
 
     action: dict[str, Any]
     shown: dict[str, Any]
     votes: list[VoteOut]
     may_decide: bool
+    considered: list[dict[str, Any]]
     why: str
 
     @classmethod
-    def whole(cls, review: Review, votes: list[Vote], *, may_decide: bool, why: str) -> "ReviewDetail":
+    def whole(cls, review: Review, votes: list[Vote], eligibility: Eligibility) -> "ReviewDetail":
         """The review as one person sees it."""
+        still = review.status is ReviewStatus.OPEN
         return cls(
             **_review_fields(review),
             action=review.action,
             shown=review.shown,
             votes=[VoteOut.model_validate(vote) for vote in votes],
-            may_decide=may_decide,
-            why=why,
+            may_decide=still and eligibility.allowed,
+            considered=[one.to_json() for one in eligibility.considered],
+            why=eligibility.why if still else f"already {review.status}",
         )
 
 

@@ -1,6 +1,7 @@
 """Decisions: a vote, checked and written once, with the grant it gives and the wake-up of its graph."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from checkpoints.audit import Event, tell
@@ -69,10 +70,11 @@ class Decisions:
         case = await get_case(tx, review.case_id)
         return may_decide(
             principal,
-            ladder=review.ladder,
+            tool=review.action["tool"],
+            ladder=_open_rungs(review, await votes_on(tx, review.id)),
             amount=_amount(review),
             involved=_involved(case, review),
-            roles=self.parts.workflows[review.workflow].reviewers,
+            permissions=self.parts.workflows[review.workflow].permissions,
         )
 
     async def _refusal(
@@ -188,6 +190,13 @@ def _amount(review: Review) -> Money | None:
     if review.amount_minor is None or review.currency is None:
         return None
     return Money(amount_minor=review.amount_minor, currency=review.currency)
+
+
+def _open_rungs(review: Review, votes: list[Vote]) -> list[dict[str, Any]]:
+    """The rungs that still lack approvals; all of them once none does."""
+    approvals = [vote.role for vote in votes if vote.kind is VoteKind.APPROVE]
+    lacking = [rung for rung in review.ladder if approvals.count(rung["role"]) < rung["people"]]
+    return lacking or review.ladder
 
 
 def _involved(case: Case, review: Review) -> frozenset[str]:

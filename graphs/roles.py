@@ -1,18 +1,20 @@
 """Role files: what people may sign and what agents may see, read from YAML and refused if anything is odd."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from importlib import resources
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nodes.agent import AgentRole, Output
-from nodes.permissions import ReviewerRole
+from nodes.gateway import GATEWAY
+from nodes.judge import JUDGE
+from nodes.permissions import Permission, Permissions, Role, RolesUnfit, Verb
 from nodes.records import View
-from nodes.rule_files import TableUnfit, parse_money
 from nodes.rule_lint import Vocabulary
+from nodes.strict_yaml import TableUnfit, load_yaml, parse_money
+from tools.money import Currency
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
 
@@ -38,7 +40,10 @@ class _Agent(_View):
 
 
 class _Person(_Strict):
+    decides: list[str]
     limit: str
+    denied: list[str] = []
+    includes: list[Name] = []
 
 
 class RoleFile(_Strict):
@@ -46,9 +51,11 @@ class RoleFile(_Strict):
 
     owner: Name
     teams: list[Name]
+    currency: Currency
     people: dict[Name, _Person]
     agents: dict[Name, _Agent]
     rules: dict[Name, list[str]]
+    reads: list[str]
     reviewer: _View
 
     def words(self, subjects: Collection[str] = ()) -> Vocabulary:
@@ -58,12 +65,30 @@ class RoleFile(_Strict):
             signers=signers, owners=signers | frozenset(self.teams), subjects=frozenset(subjects)
         )
 
-    def reviewers(self) -> dict[str, ReviewerRole]:
-        """The roles for people, with their limits."""
-        return {
-            name: ReviewerRole(name=name, limit=parse_money(person.limit, f"people: {name}: limit"))
-            for name, person in self.people.items()
-        }
+    def permissions(self, source: str = "roles.yaml") -> Permissions:
+        """What everybody in the workflow may do; raises RolesUnfit or TableUnfit."""
+        proposers = {f"agent:{name}": agent.proposes for name, agent in self.agents.items()}
+        proposers |= {f"rule:{name}": tools for name, tools in self.rules.items()}
+        proposed = sorted({tool for tools in proposers.values() for tool in tools})
+        return Permissions(
+            [
+                *(self._person(name, person, source) for name, person in self.people.items()),
+                *(_role(name, Verb.PROPOSE, tools) for name, tools in proposers.items()),
+                _role(JUDGE, Verb.READ, self.reads),
+                _role(GATEWAY, Verb.EXECUTE, proposed),
+            ]
+        )
+
+    def _person(self, name: str, person: _Person, source: str) -> Role:
+        place = f"{source}: people: {name}: limit"
+        limit = parse_money(person.limit, place)
+        if limit.currency != self.currency:
+            raise TableUnfit(
+                f"{place}: {limit} is not in {self.currency}, in which this workflow's limits are"
+            )
+        given = tuple(Permission(verb=Verb.DECIDE, on=tool, limit=limit) for tool in person.decides)
+        denied = tuple(Permission(verb=Verb.DECIDE, on=tool, deny=True) for tool in person.denied)
+        return Role(name=name, permissions=(*given, *denied), includes=tuple(person.includes))
 
     def agent(self, name: str, output: type[Output], prompt: str) -> AgentRole:
         """One agent's role, with its output type and prompt; raises KeyError for an agent not in the file."""
@@ -80,9 +105,9 @@ class RoleFile(_Strict):
             patience=timedelta(seconds=role.patience_seconds),
         )
 
-    def steps(self) -> dict[str, frozenset[str]]:
-        """The tools that rule nodes may propose, by node."""
-        return {name: frozenset(tools) for name, tools in self.rules.items()}
+
+def _role(name: str, verb: Verb, tools: Iterable[str]) -> Role:
+    return Role(name=name, permissions=tuple(Permission(verb=verb, on=tool) for tool in tools))
 
 
 def read_text(package: str, *path: str) -> str:
@@ -90,10 +115,16 @@ def read_text(package: str, *path: str) -> str:
     return resources.files(package).joinpath(*path).read_text(encoding="utf-8")
 
 
-def load_roles(package: str) -> RoleFile:
-    """The `roles.yaml` of a workflow; raises TableUnfit naming the field that is wrong."""
+def load_roles(package: str, text: str | None = None) -> RoleFile:
+    """The `roles.yaml` of a workflow, or another text in its place; raises TableUnfit naming the field."""
     source = f"{package.replace('.', '/')}/roles.yaml"
+    document = load_yaml(read_text(package, "roles.yaml") if text is None else text, source)
     try:
-        return RoleFile.model_validate(yaml.safe_load(read_text(package, "roles.yaml")))
-    except (ValidationError, yaml.YAMLError) as error:
+        roles = RoleFile.model_validate(document)
+        roles.permissions(source)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise TableUnfit(f"{source}: {': '.join(map(str, first['loc']))}: {first['msg']}") from error
+    except RolesUnfit as error:
         raise TableUnfit(f"{source}: {error}") from error
+    return roles

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import yaml
-
 from graphs.roles import read_text
 from nodes.facts import Facts
-from nodes.rule_files import TableUnfit
 from nodes.rule_lint import Vocabulary, load_table
 from nodes.rules import RuleTable
+from nodes.strict_yaml import TableUnfit, load_yaml
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,10 +36,7 @@ class TableSource:
 
 def source_for(text: str, path: str, sources: Iterable[TableSource]) -> TableSource:
     """The source whose tool a table is about; raises TableUnfit if there is none."""
-    try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise TableUnfit(f"{path}: not YAML: {error}") from error
+    document = load_yaml(text, path)
     tool = document.get("tool") if isinstance(document, dict) else None
     known = {source.load().tool: source for source in sources}
     if not isinstance(tool, str) or tool not in known:

@@ -14,6 +14,7 @@ from checkpoints.reviews import SessionReviews
 from nodes.action import Proposal
 from nodes.execution import End, Execution
 from nodes.judge import Judge, Judgement
+from nodes.permissions import Verb
 from nodes.rules import Outcome
 from nodes.shapes import Json
 from nodes.signature import Signature
@@ -21,6 +22,8 @@ from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRe
 from tools.registry import Capability, Registry
 
 MOST_REVISIONS = 5
+GATEWAY = "gateway"
+"""The role by which deeds are done."""
 
 
 class Tell(Protocol):
@@ -193,6 +196,8 @@ class Gateway:
         tool = self.registry.describe(effect.tool)
         if tool.version != effect.tool_version:
             return await refused(effect, "tool_version_changed", tell)
+        if not self.judge.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:
+            return await refused(effect, "not_permitted", tell)
         arguments = tool.arguments.model_validate_json(canonical(effect.arguments))
         await self.ledger.attempt(effect.key)
         try:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from checkpoints.canonical import NotCanonical, digest
 from nodes.action import Proposal, action_of, resolve
 from nodes.facts import FactsUnfit, typed
+from nodes.permissions import NotPermitted, Verb
 from nodes.records import Records, Source, UnresolvedReference, reference
 from nodes.rules import Consequence, Outcome, Verdict
 from nodes.shapes import Json
@@ -22,6 +23,9 @@ GRANT_LIFE = timedelta(days=7)
 
 VERDICTS = ("verdict.given", "effect.intended")
 """The kinds of events that carry a judgement: at the proposal, and again before the deed."""
+
+JUDGE = "rule:judge"
+"""The role by which records are read."""
 
 Read = Callable[[str, Arguments], Awaitable[Record]]
 
@@ -83,6 +87,9 @@ class Judge:
         return {**records, **self.workflow.derive(records, now)}
 
     async def _read_source(self, source: Source, records: Records, now: datetime) -> Record:
+        permit = self.workflow.permissions.decide((JUDGE,), Verb.READ, source.tool)
+        if not permit.allowed:
+            raise NotPermitted(f"the judge of {self.workflow.name}: {permit.why}")
         values = {name: _argument(item, records, now) for name, item in source.arguments.items()}
         return await self.read(
             source.tool, self.registry.describe(source.tool).arguments.model_validate(values)
@@ -141,10 +148,8 @@ class Judge:
         )
 
     def _may_propose(self, proposal: Proposal) -> bool:
-        kind, _, name = proposal.proposer.partition(":")
-        if kind == "agent":
-            return name in self.workflow.agents and proposal.tool in self.workflow.agents[name].proposes
-        return kind == "rule" and proposal.tool in self.workflow.steps.get(name, frozenset())
+        held = (proposal.proposer,)
+        return self.workflow.permissions.decide(held, Verb.PROPOSE, proposal.tool).allowed
 
     def _arguments(self, proposal: Proposal, records: Records) -> tuple[Json, dict[str, Json]]:
         tool = self.registry.describe(proposal.tool)

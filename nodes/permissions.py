@@ -1,10 +1,12 @@
-"""Who may decide what, up to which amount: one place, asked for the list and at the vote."""
+"""Who may do what, up to which amount: the one place that decides, for routes, tools, proposals and votes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from nodes.shapes import Json
+from tools.contract import ToolRefused
 from tools.money import Money
 
 
@@ -31,52 +33,171 @@ class Principal:
         return f"{self.kind}:{self.id}"
 
 
+class Verb(StrEnum):
+    """What can be permitted."""
+
+    CALL = "call"
+    READ = "read"
+    PROPOSE = "propose"
+    EXECUTE = "execute"
+    DECIDE = "decide"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReviewerRole:
-    """A role for people in one workflow, with the most that one decision may be about."""
+class Permission:
+    """One thing that a role may do, or with `deny` may not, whatever else it holds.
+
+    Attributes:
+        on: a route's name for `call`, a tool's for the others.
+        limit: the most that one deed may be about; None is without limit.
+    """
+
+    verb: Verb
+    on: str
+    limit: Money | None = None
+    deny: bool = False
+
+    def covers(self, amount: Money | None) -> bool:
+        """Whether the limit is enough; a limit in another currency never is."""
+        return self.limit is None or covers(self.limit, amount)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Role:
+    """A role: its own permissions, and those of the roles it includes."""
 
     name: str
-    limit: Money
+    permissions: tuple[Permission, ...] = ()
+    includes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Eligibility:
-    """Whether somebody may decide, as which role, and why or why not."""
+class Considered(NamedTuple):
+    """A permission that was looked at for an answer, by the role that was held."""
+
+    role: str
+    permission: Permission
+
+    def to_json(self) -> Json:
+        """JSON-shaped."""
+        permission = self.permission
+        return {
+            "role": self.role,
+            "verb": permission.verb.value,
+            "on": permission.on,
+            "limit": None if permission.limit is None else str(permission.limit),
+            "deny": permission.deny,
+        }
+
+
+class Permit(NamedTuple):
+    """An answer: by which role something is allowed, or why it is not, and everything that was considered."""
 
     allowed: bool
     role: str | None
     why: str
+    considered: tuple[Considered, ...]
+
+
+class NotPermitted(ToolRefused):
+    """Somebody asked for a tool that their role does not list; nothing was called."""
+
+    reason = "not_permitted"
+
+
+class RolesUnfit(Exception):
+    """The roles do not hold together; the message names the role."""
+
+
+class Permissions:
+    """Roles with what they may do. What nobody gave is denied; a denial outweighs whatever gives."""
+
+    def __init__(self, roles: Iterable[Role]) -> None:
+        """Take the roles apart; raises RolesUnfit for an unknown role or a cycle of them."""
+        self.roles: Mapping[str, Role] = {role.name: role for role in roles}
+        self._held: dict[tuple[str, Verb, str], list[Permission]] = {}
+        for name in self.roles:
+            for permission in self._flat(name, ()):
+                self._held.setdefault((name, permission.verb, permission.on), []).append(permission)
+
+    def decide(self, held: Iterable[str], verb: Verb, on: str, amount: Money | None = None) -> Permit:
+        """Whether somebody with these roles may do this, about this amount."""
+        considered = []
+        given: str | None = None
+        denied = False
+        for role in held:
+            for permission in self._held.get((role, verb, on), ()):
+                considered.append(Considered(role, permission))
+                if permission.deny:
+                    denied = True
+                elif given is None and permission.covers(amount):
+                    given = role
+        if denied:
+            return Permit(False, None, f"{verb} {on} is denied", tuple(considered))
+        if given is None:
+            return Permit(False, None, _lacking(verb, on, amount, considered), tuple(considered))
+        return Permit(True, given, f"as {given}", tuple(considered))
+
+    def _flat(self, name: str, path: tuple[str, ...]) -> list[Permission]:
+        if name in path:
+            raise RolesUnfit(f"{' includes '.join((*path[path.index(name) :], name))}: a cycle of roles")
+        if name not in self.roles:
+            raise RolesUnfit(f"{path[-1]}: includes {name!r}, which is no role")
+        role = self.roles[name]
+        inherited = [one for other in role.includes for one in self._flat(other, (*path, name))]
+        return [*role.permissions, *inherited]
+
+
+def _lacking(verb: Verb, on: str, amount: Money | None, considered: list[Considered]) -> str:
+    limits = [one.permission.limit for one in considered if one.permission.limit is not None]
+    return f"{amount} exceeds the limit of {limits[0]}" if limits else f"no role gives {verb} {on}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Eligibility:
+    """Whether somebody may decide, as which role, why or why not, and on which grounds."""
+
+    allowed: bool
+    role: str | None
+    why: str
+    considered: tuple[Considered, ...] = ()
 
 
 def may_decide(
     principal: Principal,
     *,
+    tool: str,
     ladder: list[Json],
     amount: Money | None,
     involved: frozenset[str],
-    roles: Mapping[str, ReviewerRole],
+    permissions: Permissions,
 ) -> Eligibility:
     """Whether this principal may vote on a review with this ladder and amount.
 
     Args:
         principal: who asks.
-        ladder: the review's rungs, `{role, people, why}`.
+        tool: what would run.
+        ladder: the rungs that are still open, `{role, people, why}`.
         amount: what the action is about, if it is about money.
         involved: actors of the lineage (who asked, proposed, edited): none of them is a second pair of eyes.
-        roles: the workflow's roles for people.
+        permissions: the workflow's.
     """
     if principal.kind is not Kind.PERSON:
         return Eligibility(allowed=False, role=None, why="only people decide")
     if principal.actor in involved:
         return Eligibility(allowed=False, role=None, why="whoever asked for it cannot approve it")
     wanted = [rung["role"] for rung in ladder]
-    held = [roles[name] for name in wanted if name in principal.roles and name in roles]
+    held = [name for name in wanted if name in principal.roles and name in permissions.roles]
     if not held:
         return Eligibility(allowed=False, role=None, why=f"needs the role {' or '.join(wanted)}")
-    within = next((role for role in held if covers(role.limit, amount)), None)
-    if within is None:
-        return Eligibility(allowed=False, role=None, why=f"{amount} exceeds the limit of {held[0].limit}")
-    return Eligibility(allowed=True, role=within.name, why=f"as {within.name}, up to {within.limit}")
+    permit = permissions.decide(held, Verb.DECIDE, tool, amount)
+    why = permit.why if permit.role is None else _by(permit)
+    return Eligibility(allowed=permit.allowed, role=permit.role, why=why, considered=permit.considered)
+
+
+def _by(permit: Permit) -> str:
+    limits = [one.permission.limit for one in permit.considered if one.role == permit.role]
+    largest = max((limit for limit in limits if limit), key=lambda limit: limit.amount_minor, default=None)
+    return permit.why if largest is None else f"{permit.why}, up to {largest}"
 
 
 def covers(limit: Money, amount: Money | None) -> bool:

@@ -16,8 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from nodes.facts import Facts, FactsUnfit, Moment, checked, shown
-from nodes.rule_files import TableUnfit, choices_of, plain_types, read_table
+from nodes.rule_conditions import choices_of, plain_types
+from nodes.rule_files import read_table
 from nodes.rules import Condition, Hit, Outcome, Row, RuleTable
+from nodes.strict_yaml import TableUnfit
 from tools.money import Money
 
 Box: TypeAlias = tuple[frozenset[int], ...]

@@ -11,7 +11,7 @@ from nodes.action import differences
 from nodes.execution import End, Execution
 from nodes.facts import moved
 from nodes.judge import Judgement
-from nodes.permissions import covers
+from nodes.permissions import Verb
 from nodes.rules import Outcome
 from nodes.shapes import Json
 from nodes.workflow import Workflow
@@ -61,7 +61,7 @@ class Signature:
         asked = judgement.verdict.then.ladder if judgement.verdict.outcome is Outcome.REVIEW else ()
         if Counter(asked) - Counter(roles):
             return Execution(end=End.CHANGED, reason="needs_other_people")
-        held = [workflow.reviewers.get(role) for role in roles]
-        if not all(role is not None and covers(role.limit, amount) for role in held):
+        tool, permissions = judgement.proposal.tool, workflow.permissions
+        if not all(permissions.decide((role,), Verb.DECIDE, tool, amount).allowed for role in roles):
             return Execution(end=End.CHANGED, reason="above_the_signers_limit")
         return None

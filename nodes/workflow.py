@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from nodes.action import Proposal
 from nodes.agent import AgentRole
 from nodes.facts import Fact, Facts
-from nodes.permissions import ReviewerRole
+from nodes.permissions import Permissions
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
 from nodes.shapes import Json
@@ -94,8 +94,8 @@ class Workflow:
         scope: pairs of references that must be equal: whose record is whose.
         derive: records computed from those that were read, by name.
         rulings: by tool; a tool that is not in it can only be investigated.
-        steps: by name of a rule node, the tools it may propose.
         reviewer_view: what a reviewer is shown of the records.
+        permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
         owner: who looks after cases that come to no end by themselves.
     """
 
@@ -109,8 +109,7 @@ class Workflow:
     derive: Callable[[Records, datetime], Mapping[str, BaseModel]]
     rulings: Mapping[str, Ruling]
     agents: Mapping[str, AgentRole]
-    steps: Mapping[str, frozenset[str]]
-    reviewers: Mapping[str, ReviewerRole]
+    permissions: Permissions
     owner: str
     reviewer_view: View
     build: Callable[[], Any]

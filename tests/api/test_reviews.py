@@ -18,7 +18,7 @@ async def test_a_review_shows_exactly_what_will_run(door: Door) -> None:
     assert (shown["tool"], shown["arguments"]["amount_minor"]) == ("payments.refund", 12000)
     assert shown["arguments"] == shown["action"]["arguments"]
     assert shown["arguments"]["order_id"] == CAST[LEADS].order_id
-    assert shown["shown"]["verdict"]["row"] == "RF-82"
+    assert shown["shown"]["verdict"]["row"] == "RF-91"
     assert [rung["role"] for rung in shown["ladder"]] == ["support_lead"]
     assert (shown["status"], shown["decided_at"], shown["votes"]) == ("open", None, [])
 

@@ -14,8 +14,9 @@ from checkpoints.cases import Case, Status
 from checkpoints.errors import StaleHead
 from checkpoints.reviews import Review, VoteKind
 from nodes.action import Proposal
-from nodes.permissions import ReviewerRole
+from nodes.permissions import Permission, Permissions, Role, Verb
 from nodes.shapes import Json
+from nodes.workflow import Workflow
 from tests.bites.forger import Thread, forge, forging, paid
 from tests.house import LEE, House, ManualClock
 from tools.money import Money
@@ -68,8 +69,7 @@ async def test_a_lead_who_was_shown_another_amount_has_signed_only_that(house: H
 async def test_a_signature_of_a_role_that_the_rules_do_not_name_runs_nothing(house: House) -> None:
     case = await house.after(MEDIUM)
     workflow = house.parts.workflows["refund"]
-    anybody = {**workflow.reviewers, "anybody": ReviewerRole(name="anybody", limit=_euros(100_000))}
-    lax = House(replace(house.parts, workflows={"refund": replace(workflow, reviewers=anybody)}))
+    lax = House(replace(house.parts, workflows={"refund": _where_decides(workflow, "anybody", 100_000)}))
     ladder = [{"role": "anybody", "people": 1, "why": "anybody will do"}]
     review = await _forged_review(lax, case, lambda verdict: verdict | {"ladder": ladder})
 
@@ -83,15 +83,19 @@ async def test_a_signature_above_the_signers_limit_of_now_runs_nothing(house: Ho
     case = await house.after(MEDIUM)
     await house.vote(await house.review(case.id), LEE)
     workflow = house.parts.workflows["refund"]
-    lowered = {**workflow.reviewers, "support_lead": ReviewerRole(name="support_lead", limit=_euros(100))}
+    lowered = _where_decides(workflow, "support_lead", 100)
 
-    await House(replace(house.parts, workflows={"refund": replace(workflow, reviewers=lowered)})).work()
+    await House(replace(house.parts, workflows={"refund": lowered})).work()
 
     assert await paid(house, MEDIUM) == []
 
 
-def _euros(amount: int) -> Money:
-    return Money(amount_minor=100 * amount, currency="EUR")
+def _where_decides(workflow: Workflow, role: str, euros: int) -> Workflow:
+    """The workflow with a role that decides refunds up to so many euros."""
+    limit = Money(amount_minor=100 * euros, currency="EUR")
+    decides = Permission(verb=Verb.DECIDE, on="payments.refund", limit=limit)
+    roles = {**workflow.permissions.roles, role: Role(name=role, permissions=(decides,))}
+    return replace(workflow, permissions=Permissions(roles.values()))
 
 
 async def _rejected_by_a_person(house: House) -> Case:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodes.permissions import Eligibility, Kind, Principal, ReviewerRole, may_decide
+from nodes.permissions import (
+    Eligibility,
+    Kind,
+    Permission,
+    Permissions,
+    Principal,
+    Role,
+    RolesUnfit,
+    Verb,
+    may_decide,
+)
 from tools.money import Money
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
@@ -19,6 +29,21 @@ def euros(minor: int, currency: str = "EUR") -> Money:
     return Money(amount_minor=minor, currency=currency)
 
 
+TOOL = "payments.refund"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signer:
+    """A role that decides refunds up to a limit."""
+
+    name: str
+    limit: Money
+
+
+def _role(name: str, limit: Money) -> Role:
+    return Role(name=name, permissions=(Permission(verb=Verb.DECIDE, on=TOOL, limit=limit),))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
     """Everything that `may_decide` is asked with; Lee about 120.00 EUR unless it says otherwise."""
@@ -27,21 +52,22 @@ class Question:
     ladder: tuple[str, ...] = ("support_lead",)
     amount: Money | None = euros(12000)  # noqa: RUF009 - money is frozen
     involved: frozenset[str] = frozenset({"service:shop", "agent:policy"})
-    roles: tuple[ReviewerRole, ...] = (
-        ReviewerRole(name="support_lead", limit=euros(50000)),
-        ReviewerRole(name="finance", limit=euros(10_000_000)),
+    roles: tuple[Signer, ...] = (
+        Signer(name="support_lead", limit=euros(50000)),
+        Signer(name="finance", limit=euros(10_000_000)),
     )
 
     def answer(self) -> Eligibility:
         return may_decide(
             self.principal,
+            tool=TOOL,
             ladder=[{"role": role, "people": 1, "why": ""} for role in self.ladder],
             amount=self.amount,
             involved=self.involved,
-            roles=self.known(),
+            permissions=Permissions(_role(name, role.limit) for name, role in self.known().items()),
         )
 
-    def known(self) -> Mapping[str, ReviewerRole]:
+    def known(self) -> Mapping[str, Signer]:
         return {role.name: role for role in self.roles}
 
     def asked_by(self, **changes: Any) -> "Question":
@@ -64,7 +90,7 @@ QUESTIONS = st.builds(
     amount=st.none() | MONEY,
     involved=st.frozensets(st.sampled_from(["person:lee", "person:finn", "service:lee", "agent:policy"])),
     roles=st.lists(
-        st.builds(ReviewerRole, name=st.sampled_from(NAMES), limit=MONEY), unique_by=lambda role: role.name
+        st.builds(Signer, name=st.sampled_from(NAMES), limit=MONEY), unique_by=lambda role: role.name
     ).map(tuple),
 )
 
@@ -92,9 +118,22 @@ def covers(limit: Money, amount: Money | None) -> bool:
 
 
 def test_a_lead_decides_what_the_role_covers() -> None:
-    assert Question().answer() == Eligibility(
-        allowed=True, role="support_lead", why="as support_lead, up to 500.00 EUR"
+    answer = Question().answer()
+
+    assert (answer.allowed, answer.role, answer.why) == (
+        True,
+        "support_lead",
+        "as support_lead, up to 500.00 EUR",
     )
+    assert [one.to_json() for one in answer.considered] == [
+        {
+            "role": "support_lead",
+            "verb": "decide",
+            "on": TOOL,
+            "limit": "500.00 EUR",
+            "deny": False,
+        }
+    ]
 
 
 @pytest.mark.parametrize(("minor", "allowed"), [(49999, True), (50000, True), (50001, False)])
@@ -240,3 +279,92 @@ def test_scopes_of_a_service_give_a_person_nothing(question: Question) -> None:
     scoped = question.asked_by(scopes=frozenset({"reviews:decide", "support_lead", "*"}))
 
     assert scoped.answer() == question.answer()
+
+
+# --- the one place that decides ---------------------------------------------------------------------------
+
+ROLE_NAMES = ["a", "b", "c"]
+PERMISSION = st.builds(
+    Permission,
+    verb=st.sampled_from([Verb.READ, Verb.DECIDE]),
+    on=st.sampled_from(["x.y", "x.z"]),
+    limit=st.none() | MONEY,
+    deny=st.booleans(),
+)
+ROLES = st.tuples(
+    *(
+        st.builds(
+            Role,
+            name=st.just(name),
+            permissions=st.lists(PERMISSION, max_size=4).map(tuple),
+            includes=st.lists(st.sampled_from(ROLE_NAMES[at + 1 :]), unique=True).map(tuple)
+            if ROLE_NAMES[at + 1 :]
+            else st.just(()),
+        )
+        for at, name in enumerate(ROLE_NAMES)
+    )
+)
+ASKED = st.tuples(
+    st.lists(st.sampled_from([*ROLE_NAMES, "stranger"]), unique=True),
+    st.sampled_from([Verb.READ, Verb.DECIDE]),
+    st.sampled_from(["x.y", "x.z"]),
+    st.none() | MONEY,
+)
+
+
+@UNHURRIED
+@given(ROLES, ASKED, st.sampled_from(ROLE_NAMES), PERMISSION)
+def test_a_denial_more_never_widens(roles: tuple[Role, ...], asked: Any, name: str, more: Permission) -> None:
+    denying = replace(more, deny=True)
+    with_denial = [
+        replace(role, permissions=(*role.permissions, denying)) if role.name == name else role
+        for role in roles
+    ]
+
+    before, after = Permissions(roles).decide(*asked), Permissions(with_denial).decide(*asked)
+
+    assert after.allowed <= before.allowed
+
+
+@UNHURRIED
+@given(ROLES, ASKED)
+def test_a_denial_outweighs_whatever_gives(roles: tuple[Role, ...], asked: Any) -> None:
+    permit = Permissions(roles).decide(*asked)
+
+    assert not (permit.allowed and any(one.permission.deny for one in permit.considered))
+    assert all(one.role in asked[0] for one in permit.considered)
+
+
+@UNHURRIED
+@given(ROLES, ASKED)
+def test_what_is_included_is_held_as_if_it_were_ones_own(roles: tuple[Role, ...], asked: Any) -> None:
+    def closure(name: str) -> set[str]:
+        (role,) = (role for role in roles if role.name == name)
+        return {name}.union(*(closure(other) for other in role.includes))
+
+    held, *rest = asked
+    everything = sorted(set().union(*(closure(name) for name in held if name in ROLE_NAMES)))
+    permissions = Permissions(roles)
+
+    assert permissions.decide(held, *rest).allowed is permissions.decide(everything, *rest).allowed
+
+
+def test_a_cycle_of_roles_is_refused() -> None:
+    circle = [
+        Role(name="a", includes=("b",)),
+        Role(name="b", includes=("c",)),
+        Role(name="c", includes=("a",)),
+    ]
+
+    with pytest.raises(RolesUnfit, match="a includes b includes c includes a"):
+        Permissions(circle)
+
+
+def test_a_role_that_there_is_not_is_refused() -> None:
+    with pytest.raises(RolesUnfit, match="a: includes 'b'"):
+        Permissions([Role(name="a", includes=("b",))])
+
+
+def test_without_any_role_nothing_is_permitted() -> None:
+    for verb in Verb:
+        assert not Permissions([]).decide(["anybody", "", "*"], verb, "*").allowed

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from nodes.facts import Facts
-from nodes.rule_files import TableUnfit, parse_money, read_table
+from nodes.rule_files import read_table
 from nodes.rules import Outcome, RuleTable
+from nodes.strict_yaml import TableUnfit, parse_money
 from tools.money import Money, minor_digits
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared

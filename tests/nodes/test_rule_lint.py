@@ -15,9 +15,10 @@ from pydantic import Field
 from graphs.refund.records import RefundFacts, ReplyFacts
 from graphs.roles import load_roles, read_text
 from nodes.facts import Facts, FactsUnfit, checked
-from nodes.rule_files import TableUnfit, read_table
+from nodes.rule_files import read_table
 from nodes.rule_lint import Vocabulary, lint, load_table
 from nodes.rules import Outcome, RuleTable
+from nodes.strict_yaml import TableUnfit
 from tools.money import Money
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared

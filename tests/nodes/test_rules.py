@@ -15,6 +15,7 @@ from pydantic import model_validator
 from nodes.action import Proposal, Ref
 from nodes.facts import Fact, Facts, FactsUnfit, typed
 from nodes.judge import Judge, Judgement
+from nodes.permissions import Permission, Permissions, Role, Verb
 from nodes.records import View
 from nodes.rule_files import read_table
 from nodes.rules import Outcome, RuleTable
@@ -508,8 +509,9 @@ class Painter:
                 )
             },
             agents={},
-            steps={"coat": frozenset({"paint.coat"})},
-            reviewers={},
+            permissions=Permissions(
+                [Role(name="rule:coat", permissions=(Permission(verb=Verb.PROPOSE, on="paint.coat"),))]
+            ),
             owner="desk",
             reviewer_view=View(fields=()),
             build=lambda: None,

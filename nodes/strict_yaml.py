@@ -1,0 +1,123 @@
+"""YAML read strictly: what a person writes wrong by mistake is refused, with the file and the place in it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+
+from checkpoints.canonical import NotCanonical, canonical
+from tools.money import Money, minor_digits
+
+C = TypeVar("C", bound=StrEnum)
+_MONEY = re.compile(r"(-?\d+(?:\.\d+)?) ([A-Z]{3})")
+_DURATION = re.compile(r"(\d{1,5})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class TableUnfit(Exception):
+    """A rule table or a role file cannot be used; the message names file, row and field."""
+
+
+def load_yaml(text: str, source: str) -> Any:
+    """The document; raises TableUnfit if it is not YAML, or says a key twice."""
+    try:
+        return yaml.load(text, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise TableUnfit(f"{source}: not YAML: {error}") from error
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key said twice: YAML's last one would win, silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if doubled := {str(key) for key in keys if keys.count(key) > 1}:
+            line = node.start_mark.line + 1
+            raise yaml.constructor.ConstructorError(
+                None, None, f"said twice from line {line}: {', '.join(sorted(doubled))}", node.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+_OnceLoader.yaml_implicit_resolvers = {
+    letter: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:int"]
+    for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_OnceLoader.add_implicit_resolver(  # whole numbers as JSON writes them: no octal, no sixties
+    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]*)$"), list("-0123456789")
+)
+
+
+class Reader:
+    """Reads the parts of a document; every refusal names the file and the place in it."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def mapping(
+        self, item: Any, place: str, names: set[str], *, optional: set[str] | None = None
+    ) -> Mapping[str, Any]:
+        """A mapping with exactly these keys, the optional ones aside."""
+        if not isinstance(item, Mapping):
+            self.refuse(place, "must be a mapping")
+        if unknown := set(item) - names - (optional or set()):
+            self.refuse(place, f"unknown fields: {', '.join(map(str, sorted(unknown, key=str)))}")
+        if missing := names - set(item):
+            self.refuse(place, f"missing fields: {', '.join(sorted(missing))}")
+        return item
+
+    def items(self, item: Any, place: str) -> Sequence[Any]:
+        """A list."""
+        if not isinstance(item, list):
+            self.refuse(place, "must be a list")
+        return item
+
+    def text(self, item: Any, place: str) -> str:
+        """Text that is not blank."""
+        if not isinstance(item, str) or not item.strip():
+            self.refuse(place, f"{item!r} is no text")
+        return item
+
+    def choice(self, item: Any, place: str, choices: type[C]) -> C:
+        """One of the values of an enumeration."""
+        if item not in list(choices):
+            self.refuse(place, f"{item!r} is none of {', '.join(choices)}")
+        return choices(item)
+
+    def duration(self, item: Any, place: str) -> timedelta:
+        """A time such as `30m`, `8h` or `2d`."""
+        found = _DURATION.fullmatch(str(item))
+        if found is None:
+            self.refuse(place, f"{item!r} is no duration like 8h")
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+    def canonical(self, item: Any, place: str) -> None:
+        """Refuse what has no exact JSON form."""
+        try:
+            canonical(item)
+        except NotCanonical as error:
+            self.refuse(place, str(error))
+
+    def money(self, item: Any, place: str) -> Money:
+        """An amount such as `50.00 EUR`."""
+        return parse_money(item, f"{self.source}: {place}")
+
+    def refuse(self, place: str, why: str) -> NoReturn:
+        """Raise TableUnfit for a place in the file."""
+        raise TableUnfit(f"{self.source}: {place}: {why}")
+
+
+def parse_money(value: Any, place: str) -> Money:
+    """The amount written as `50.00 EUR`; raises TableUnfit naming the place."""
+    match = _MONEY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise TableUnfit(f"{place}: {value!r} is no amount like 50.00 EUR")
+    whole, _, fraction = match[1].partition(".")
+    digits = minor_digits(match[2])
+    if fraction[digits:].strip("0"):
+        raise TableUnfit(f"{place}: {value!r} is finer than the currency's minor unit")
+    minor = whole + fraction[:digits].ljust(digits, "0")
+    return Money(amount_minor=int(minor), currency=match[2])

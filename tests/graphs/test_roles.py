@@ -1,0 +1,101 @@
+"""Roles as data: who may do what with every tool, said a second time; and a file that is wrong in any way."""
+
+from dataclasses import replace
+
+import pytest
+
+from graphs.refund import refund_workflow
+from graphs.roles import load_roles, read_text
+from nodes.permissions import NotPermitted, Verb
+from nodes.strict_yaml import TableUnfit
+from tests.house import House
+from tests.nodes.desk import at_desk
+
+READS = {
+    "tickets.get",
+    "orders.get",
+    "customers.get",
+    "payments.list",
+    "payments.history",
+    "fraud.signals",
+}
+WRITTEN_BY_HAND = {
+    ("support_lead", Verb.DECIDE): {"payments.refund", "tickets.reply"},
+    ("finance", Verb.DECIDE): {"payments.refund"},
+    ("agent:policy", Verb.PROPOSE): {"payments.refund"},
+    ("rule:tell", Verb.PROPOSE): {"tickets.reply"},
+    ("rule:judge", Verb.READ): READS,
+    ("gateway", Verb.EXECUTE): {"payments.refund", "tickets.reply"},
+}
+"""All that anybody may do with a tool in the refund workflow; whatever is not here is denied."""
+
+
+async def test_every_role_may_do_this_with_every_tool_and_nothing_else(house: House) -> None:
+    permissions = refund_workflow().permissions
+    tools = {tool.name for tool in house.parts.registry}
+    assert set().union(*WRITTEN_BY_HAND.values()) <= tools
+
+    for role in (*permissions.roles, "agent:", "agent:stranger", "person", "anybody", ""):
+        for verb in Verb:
+            may = {tool for tool in tools if permissions.decide((role,), verb, tool).allowed}
+            assert may == WRITTEN_BY_HAND.get((role, verb), set()), (role, verb)
+
+
+async def test_a_record_that_the_judge_may_not_read_is_not_read(house: House) -> None:
+    case = await house.send("clean_29_90_1")
+    roles = load_roles(
+        "graphs.refund",
+        read_text("graphs.refund", "roles.yaml").replace("payments.history, fraud.signals", "fraud.signals"),
+    )
+    async with at_desk(house, case) as desk:
+        judge = desk.context.judge
+        fewer = replace(judge, workflow=replace(judge.workflow, permissions=roles.permissions()))
+        with pytest.raises(NotPermitted, match=r"no role gives read payments\.history"):
+            await fewer.records(desk.context.case)
+
+
+MISTAKES: dict[str, tuple[str, str, list[str]]] = {
+    "a limit in another currency": ("500.00 EUR", "500.00 USD", ["people: support_lead: limit", "EUR"]),
+    "a limit without a currency": ("500.00 EUR", '"500.00"', ["people: support_lead: limit", "500.00"]),
+    "a cycle of roles": (
+        "    limit: 500.00 EUR\n",
+        "    limit: 500.00 EUR\n    includes: [support_lead]\n",
+        ["support_lead includes support_lead", "cycle"],
+    ),
+    "an unknown role": (
+        "    limit: 500.00 EUR\n",
+        "    limit: 500.00 EUR\n    includes: [manager]\n",
+        ["support_lead", "'manager'"],
+    ),
+    "a misspelt field": ("    decides: [payments.refund]\n", "    decide: [payments.refund]\n", ["finance"]),
+    "a lost field": ("currency: EUR\n", "", ["currency"]),
+    "a limit that is a number": ("limit: 500.00 EUR", "limit: 500.00", ["support_lead", "limit"]),
+    "no YAML": ("owner: support_lead", "owner: [", ["not YAML"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_roles_is_refused_with_its_field(mistake: str) -> None:
+    old, new, named = MISTAKES[mistake]
+    text = read_text("graphs.refund", "roles.yaml")
+    assert old in text
+
+    with pytest.raises(TableUnfit) as unfit:
+        load_roles("graphs.refund", text.replace(old, new))
+
+    assert str(unfit.value).startswith("graphs/refund/roles.yaml: ")
+    for word in named:
+        assert word in str(unfit.value)
+
+
+def test_what_somebody_is_denied_outweighs_what_they_include() -> None:
+    text = read_text("graphs.refund", "roles.yaml").replace(
+        "    limit: 100000.00 EUR\n",
+        "    limit: 100000.00 EUR\n    includes: [support_lead]\n    denied: [tickets.reply]\n",
+    )
+    permissions = load_roles("graphs.refund", text).permissions()
+
+    assert permissions.decide(("finance",), Verb.DECIDE, "payments.refund").allowed
+    denied = permissions.decide(("finance",), Verb.DECIDE, "tickets.reply")
+    assert not denied.allowed
+    assert len(denied.considered) == 2
