@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from nodes.facts import Facts, shown
 from nodes.shapes import Json
@@ -118,6 +118,15 @@ class Verdict:
         }
 
 
+_Plan: TypeAlias = tuple[Row, tuple[tuple[str, Callable[[Any], bool], Traced], ...], Traced]
+
+
+def _planned(row: Row) -> _Plan:
+    """A row as it is judged: each test with the trace it leaves if it fails, and the trace if none does."""
+    tests = tuple((test.fact, test.holds, Traced(row, at)) for at, test in enumerate(row.when))
+    return row, tests, Traced(row, None)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleTable:
     """An immutable table with its version and the digest of its text.
@@ -136,21 +145,24 @@ class RuleTable:
     default: Consequence
     leaves: tuple[tuple[Condition, ...], ...] = ()
     windows: Mapping[str, Window] = field(default_factory=dict)
+    _plan: tuple[_Plan, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_plan", tuple(_planned(row) for row in self.rows))
 
     def judge(self, facts: Facts) -> Verdict:
         """The verdict of the rows whose conditions all hold, by the hit policy; else of the default."""
         seen = facts.__dict__
         trace = []
         hits = []
-        for row in self.rows:
-            failed = None
-            for at, condition in enumerate(row.when):
-                if not condition.holds(seen[condition.fact]):
-                    failed = at
+        for row, tests, matched in self._plan:
+            for fact, holds, failed in tests:
+                if not holds(seen[fact]):
+                    trace.append(failed)
                     break
             else:
                 hits.append(row)
-            trace.append(Traced(row, failed))
+                trace.append(matched)
         return self._decided(hits, facts, tuple(trace))
 
     def investigate(self, reason: str) -> Verdict:

@@ -34,6 +34,7 @@ from checkpoints.serializer import StrictSerializer
 from graphs.intake import Intake
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
+from tests import bench_rules
 from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone, make_templates
 from tests.house import SHOP, House, refund_event
@@ -245,4 +246,5 @@ def show(counts: dict[str, Count]) -> None:
 
 
 if __name__ == "__main__":
+    bench_rules.show()
     asyncio.run(main())
