@@ -59,9 +59,9 @@ class Session:
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
         """Hold the advisory lock of this name, as soon as no other session does."""
-        async with self.turn:
-            await self.connection.execute(_WAIT, (name,))
         try:
+            async with self.turn:
+                await self.connection.execute(_WAIT, (name,))
             yield
         finally:
             await _let_go(self, name)
@@ -84,11 +84,11 @@ async def fence(session: Session, case_id: str) -> AsyncIterator[None]:
 
     The lock lives and dies with the connection: whoever ends the connection ends the right to write.
     """
-    cursor = await session.connection.cursor(row_factory=dict_row).execute(_LOCK, (case_id,))
-    row = await cursor.fetchone()
-    if row is None or not row["mine"]:
-        raise ThreadIsBusy(f"another session works on {case_id}")
-    try:
+    try:  # whoever is cancelled while asking may have been given the lock already
+        cursor = await session.connection.cursor(row_factory=dict_row).execute(_LOCK, (case_id,))
+        row = await cursor.fetchone()
+        if row is None or not row["mine"]:
+            raise ThreadIsBusy(f"another session works on {case_id}")
         yield
     finally:
         await _let_go(session, case_id)

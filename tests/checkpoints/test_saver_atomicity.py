@@ -29,11 +29,6 @@ TOO_LARGE = 2**60  # no exact number in canonical JSON
 Work = Callable[[Thread], Coroutine[Any, Any, None]]
 Look = Callable[[AsyncEngine, Case], Coroutine[Any, Any, None]]
 
-KEEPS_WHAT_WAS_CANCELLED = (
-    "checkpoints/session.py: a connection that was cancelled goes back to the pool as it is, in pipeline mode"
-    " or with the thread's lock on it"
-)
-
 
 class Tripping(Projection):
     """A projection whose last statement fails if the state says so."""
@@ -130,7 +125,6 @@ async def test_writes_of_a_task_that_is_cancelled_anywhere_are_kept_whole_or_not
     assert await _left(house, cases) == {NOTHING, Kept(writes=3)}
 
 
-@pytest.mark.xfail(strict=True, reason=KEEPS_WHAT_WAS_CANCELLED)
 async def test_a_thread_whose_segment_was_cancelled_anywhere_is_free_again(
     house: House, busy_loop: None
 ) -> None:
