@@ -74,9 +74,13 @@ def diff(
     as_json_: AsJson = False,
 ) -> None:
     """Compare two versions of a table: row by row, and on the cases that have been judged."""
-    before, after = (_loaded(_source_of(path), path) for path in (old, new))
-    changes = changed(before, after)
     source = _source_of(old)
+    before, after = (_loaded(source, path) for path in (old, new))
+    if after.tool != before.tool:
+        raise TableUnfit(f"{new}: tool: judges {after.tool}, and {old} judges {before.tool}")
+    if on_history and after.windows != before.windows:
+        raise TableUnfit(f"{new}: windows: recorded sums are over the windows of {old}, not over these")
+    changes = changed(before, after)
     found = start(lambda settings: _on_history(settings, before, after, source)) if on_history else None
     if as_json_:
         as_json({"changes": changes} | ({} if found is None else {"judged": found[0], "cases": found[1]}))

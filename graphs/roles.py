@@ -100,7 +100,6 @@ class RoleFile(_Strict):
             output=output,
             view=role.view(),
             look_ups=tuple(role.look_ups),
-            proposes=frozenset(role.proposes),
             model_calls=role.model_calls,
             patience=timedelta(seconds=role.patience_seconds),
         )

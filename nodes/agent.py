@@ -42,7 +42,6 @@ class AgentRole:
 
     Attributes:
         look_ups: names of records that are not in the prompt, but that it may ask for.
-        proposes: the tools it may propose; it can call none of them.
     """
 
     name: str
@@ -51,7 +50,6 @@ class AgentRole:
     output: type[Output]
     view: View
     look_ups: tuple[str, ...] = ()
-    proposes: frozenset[str] = field(default_factory=frozenset)
     model_calls: int = 6
     patience: timedelta = timedelta(seconds=60)
 

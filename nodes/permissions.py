@@ -59,7 +59,9 @@ class Permission:
 
     def covers(self, amount: Money | None) -> bool:
         """Whether the limit is enough; a limit in another currency never is."""
-        return self.limit is None or covers(self.limit, amount)
+        if self.limit is None or amount is None:
+            return True
+        return self.limit.currency == amount.currency and amount <= self.limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,8 +200,3 @@ def _by(permit: Permit) -> str:
     limits = [one.permission.limit for one in permit.considered if one.role == permit.role]
     largest = max((limit for limit in limits if limit), key=lambda limit: limit.amount_minor, default=None)
     return permit.why if largest is None else f"{permit.why}, up to {largest}"
-
-
-def covers(limit: Money, amount: Money | None) -> bool:
-    """Whether a limit is enough for an amount; a limit in another currency never is."""
-    return amount is None or (limit.currency == amount.currency and amount <= limit)

@@ -82,6 +82,32 @@ async def test_a_difference_is_told_row_by_row_and_on_the_cases_that_were_judged
     }
 
 
+async def test_a_table_with_other_windows_or_of_another_tool_is_not_judged_on_the_record(
+    tmp_path: Path,
+) -> None:
+    for folder in ("longer", "reply"):
+        (tmp_path / folder).mkdir()
+    longer = table(tmp_path / "longer", ("over: 24h", "over: 48h"))
+    reply = tmp_path / "reply" / "reply.yaml"
+    reply.write_text(read_text("graphs.refund", "reply.yaml"), encoding="utf-8")
+    shipped = table(tmp_path)
+
+    compared = await countersign("rules", "diff", shipped, longer, env={})
+    on_record = await countersign("rules", "diff", shipped, longer, "--on-history", env={})
+    another = await countersign("rules", "diff", shipped, reply, env={})
+
+    assert (compared.code, compared.out) == (
+        0,
+        (
+            "window window_total: sum per customer over 1 day, 0:00:00"
+            " -> sum per customer over 2 days, 0:00:00\n"
+        ),
+    )
+    assert (on_record.code, another.code) == (1, 1)
+    assert "windows: recorded sums are over the windows of" in on_record.complaint
+    assert str(reply) in another.err
+
+
 async def test_a_verdict_is_explained_with_every_row_and_what_it_saw(door: Door, settings: Settings) -> None:
     case_id = await door.opened("fraud_customer")
     await door.house.work()
