@@ -107,16 +107,6 @@ def trust_of(records: Records, path: str) -> Trust:
     return mark_of(type(records[name]), field_name).trust
 
 
-def untrusted_fields(records: Records) -> list[str]:
-    """The paths of all fields that hold free text from outside."""
-    return [
-        f"{name}.{field_name}"
-        for name, record in records.items()
-        for field_name in type(record).model_fields
-        if mark_of(type(record), field_name).trust is Trust.UNTRUSTED
-    ]
-
-
 def as_evidence(record: Record | BaseModel) -> Json:
     """A record JSON-shaped in full, for digests."""
     return record.model_dump(mode="json")

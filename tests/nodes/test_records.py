@@ -25,7 +25,6 @@ from nodes.records import (
     masked,
     reference,
     trust_of,
-    untrusted_fields,
 )
 from nodes.workflow import Workflow
 from tools.contract import Arguments, FieldClass, Marked, Record, Trust
@@ -259,6 +258,12 @@ def test_every_mark_stands_where_it_is_read(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         inside = [part for part in _parts(field.annotation) if get_origin(part) is Annotated]
         assert not [m for part in inside for m in part.__metadata__ if isinstance(m, Marked)], name
+
+
+def untrusted_fields(records: Mapping[str, BaseModel]) -> list[str]:
+    """The paths of all fields that hold free text from outside."""
+    paths = [f"{name}.{field}" for name, record in records.items() for field in type(record).model_fields]
+    return [path for path in paths if trust_of(records, path) is Trust.UNTRUSTED]
 
 
 def test_the_free_text_of_the_refund_is_untrusted() -> None:
