@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
-from api.people import People, UnknownToken
 from checkpoints.audit import Event, tell
+from graphs.people import UnknownToken
 from graphs.wiring import Parts
 from nodes.permissions import Kind, Permission, Permissions, Permit, Principal, Role, Verb
 
@@ -91,11 +91,10 @@ def get_caller(request: Request) -> Principal:
 
 def _authenticated(request: Request) -> Principal:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    people: People = request.app.state.people
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
     try:
-        return people.principal(token.strip())
+        return get_parts(request).people.principal(token.strip())
     except UnknownToken as error:
         raise Unauthenticated(str(error)) from error
 

@@ -1,18 +1,15 @@
 """The application: routers, access and errors put together around the parts."""
 
-from pathlib import Path
-
 from fastapi import Depends, FastAPI
 
 from api import audit, cases, events, health, reviews
 from api.access import require_access
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
-from api.people import People
 from graphs.wiring import Parts
 
 
-def create_app(parts: Parts, people_file: Path) -> FastAPI:
+def create_app(parts: Parts) -> FastAPI:
     """The HTTP application on opened parts."""
     app = FastAPI(
         title="Countersign",
@@ -24,7 +21,6 @@ def create_app(parts: Parts, people_file: Path) -> FastAPI:
         responses=PROBLEMS,
     )
     app.state.parts = parts
-    app.state.people = People(people_file, parts.clock)
     for router in (events.router, cases.router, reviews.router, audit.router, health.router):
         app.include_router(router)
     app.add_middleware(LimitBodies, refusal=body_too_large)

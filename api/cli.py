@@ -11,11 +11,11 @@ from api.cli_people import people
 from api.cli_rules import rules
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.client import Client, Problem, TokenUnfit, Unreachable
-from api.people import PeopleFileUnfit, read_people
 from api.show import as_json, case_table, complain, console, errors, review_table, say
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.people import PeopleFileUnfit, read_people
 from graphs.settings import Settings
 from nodes.strict_yaml import TableUnfit
 
@@ -67,7 +67,7 @@ def up(
         async with (
             open_parts(settings) as parts,
             working(parts, concurrency=concurrency) as work,
-            serving(parts, settings, host=host, port=port) as url,
+            serving(parts, host=host, port=port) as url,
         ):
             say(f"Countersign listens on {url}")
             say(f"People file: {settings.people_file}")

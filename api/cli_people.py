@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from api.people import (
+from api.show import say
+from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
     Person,
@@ -18,7 +19,6 @@ from api.people import (
     read_people,
     write_people,
 )
-from api.show import say
 from graphs.settings import Settings
 from graphs.wiring import utc_now
 

@@ -11,7 +11,13 @@ from typing import Any
 from rich.live import Live
 
 from api.client import Client, Problem
-from api.people import (
+from api.serve import serving, until_signal, working
+from api.show import console, progress_table, refund_table, say
+from checkpoints.audit import Verification, grow_tree, verify_log
+from checkpoints.database import drop_database, open_database
+from checkpoints.embedded import embedded_postgres
+from checkpoints.migrate import migrate
+from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
     PeopleFile,
@@ -20,12 +26,6 @@ from api.people import (
     new_token,
     write_people,
 )
-from api.serve import serving, until_signal, working
-from api.show import console, progress_table, refund_table, say
-from checkpoints.audit import Verification, grow_tree, verify_log
-from checkpoints.database import drop_database, open_database
-from checkpoints.embedded import embedded_postgres
-from checkpoints.migrate import migrate
 from graphs.settings import Settings
 from graphs.wiring import Parts, kept_running, open_parts, utc_now
 from tools.contract import Call
@@ -108,7 +108,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> tuple[Parts, Doors
     tokens = _make_people(own.people_file)
     parts = await stack.enter_async_context(open_parts(own))
     await stack.enter_async_context(working(parts))
-    url = await stack.enter_async_context(serving(parts, own, host="127.0.0.1", port=0))
+    url = await stack.enter_async_context(serving(parts, host="127.0.0.1", port=0))
     return parts, await stack.enter_async_context(_doors(url, tokens))
 
 

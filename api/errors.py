@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from api.access import Forbidden, Unauthenticated
 from api.bodies import LARGEST_BODY, WrongContentType
 from api.events import EventMalformed
-from api.people import PeopleFileUnfit
 from api.reviews import PreconditionMissing
 from api.shapes import ProblemOut
 from checkpoints.errors import (
@@ -27,6 +26,7 @@ from checkpoints.errors import (
 )
 from graphs.decisions import NotEligible, ReviewExpired
 from graphs.intake import EventRefused
+from graphs.people import PeopleFileUnfit
 from tools.contract import ToolError
 
 STATUS: dict[type[Exception], HTTPStatus] = {

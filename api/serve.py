@@ -13,7 +13,6 @@ from api.app import create_app
 from api.signals import until_signal
 from api.worker import run_worker
 from checkpoints.worker import USUAL_PACE, Pace
-from graphs.settings import Settings
 from graphs.wiring import Parts
 
 __all__ = ["listening", "serving", "until_signal", "working"]
@@ -30,13 +29,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(parts: Parts, settings: Settings, *, host: str, port: int) -> AsyncIterator[str]:
+async def serving(parts: Parts, *, host: str, port: int) -> AsyncIterator[str]:
     """The API on a socket for as long as the block lasts; yields its address. Port 0 takes a free one.
 
     Raises:
         OSError: the address is taken, or is none of this machine.
     """
-    async with listening(create_app(parts, settings.people_file), host=host, port=port) as url:
+    async with listening(create_app(parts), host=host, port=port) as url:
         yield url
 
 

@@ -14,6 +14,7 @@ from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import migrate, require_migrated
 from checkpoints.queue import Queue, queue_app
+from graphs.people import People
 from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
 from graphs.settings import Settings
@@ -43,6 +44,7 @@ class Parts:
     capability: Capability
     workflows: Mapping[str, Workflow]
     brain: Brain
+    people: People
     clock: Clock
     ids: Ids
 
@@ -84,6 +86,7 @@ async def open_parts(
             capability=registry.hand_over(),
             workflows={refund.name: refund},
             brain=choose_brain(settings.model),
+            people=People(settings.people_file, clock),
             clock=clock,
             ids=ids,
         )

@@ -19,13 +19,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Principal:
-    """Who is asking. Roles are a person's; scopes are a service's."""
+    """Who is asking. Roles are a person's; scopes are a service's.
+
+    Attributes:
+        human: whose account it is; two accounts of one human are one pair of eyes.
+    """
 
     id: str
     kind: Kind
     name: str
     roles: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
+    human: str = ""
 
     @property
     def actor(self) -> str:

@@ -11,10 +11,11 @@ import pytest
 import pytest_asyncio
 
 from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
+from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
 from tests.databases import OURS, SANDBOX, clone, make_templates
-from tests.house import House, ManualClock, require_honest_record
+from tests.house import PEOPLE, House, ManualClock, require_honest_record
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -66,6 +67,10 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def settings(database_url: str, sandbox_url: str, tmp_path: Path) -> Settings:
+    write_people(
+        tmp_path / "people.yaml",
+        PeopleFile(people=[Person(id=who.id, name=who.name, roles=sorted(who.roles)) for who in PEOPLE]),
+    )
     return Settings(
         database_url=database_url,
         sandbox_url=sandbox_url,

@@ -22,7 +22,10 @@ SHOP = Principal(
     id="shop", kind=Kind.SERVICE, name="The shop", scopes=frozenset({"cases:start", "cases:read"})
 )
 LEE = Principal(id="lee", kind=Kind.PERSON, name="Lee", roles=frozenset({"support_lead"}))
+MAX = Principal(id="max", kind=Kind.PERSON, name="Max", roles=frozenset({"support_lead"}))
 FINN = Principal(id="finn", kind=Kind.PERSON, name="Finn", roles=frozenset({"finance"}))
+PEOPLE = (LEE, MAX, FINN)
+"""Who is in the people file unless a test writes another."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.people import (
+from api.serve import serving
+from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
     PeopleFile,
@@ -18,7 +19,6 @@ from api.people import (
     new_token,
     write_people,
 )
-from api.serve import serving
 from graphs.settings import Settings
 from graphs.wiring import Parts
 from tests.api.door import Door
@@ -59,7 +59,7 @@ async def door(
     parts: Parts, settings: Settings, house: House, clock: ManualClock, tokens: dict[str, str]
 ) -> AsyncIterator[Door]:
     async with (
-        serving(parts, settings, host="127.0.0.1", port=0) as url,
+        serving(parts, host="127.0.0.1", port=0) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
     ):
         yield Door(http=http, tokens=tokens, house=house, clock=clock)

@@ -82,7 +82,7 @@ async def test_each_route_lets_in_whom_the_table_names_and_nobody_else(
 async def test_a_route_that_nobody_listed_answers_nobody(
     parts: Parts, settings: Settings, tokens: dict[str, str], subtests: pytest.Subtests
 ) -> None:
-    app = create_app(parts, settings.people_file)
+    app = create_app(parts)
 
     @app.get("/forgotten")
     async def forgotten() -> dict[str, str]:
@@ -130,7 +130,7 @@ def _routes_of(principal: Principal) -> set[str]:
 
 def _routes(parts: Parts, settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Name, method and a path of every route of the application."""
-    for route in iter_route_contexts(create_app(parts, settings.people_file).routes):
+    for route in iter_route_contexts(create_app(parts).routes):
         assert route.name is not None
         assert route.path is not None
         (method,) = (route.methods or set()) - {"HEAD"}

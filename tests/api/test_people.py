@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from api.people import (
+from graphs.people import (
     PERSON_PREFIX,
     People,
     PeopleFile,

@@ -84,7 +84,7 @@ def test_no_two_states_of_affairs_have_the_same_name() -> None:
 
 async def _answer_after(parts: Parts, settings: Settings, error: Exception) -> httpx.Response:
     """What is answered when a route raises this; the route stands in for one that is open to all."""
-    app = create_app(parts, settings.people_file)
+    app = create_app(parts)
 
     @app.get("/failing", name="live")
     async def failing() -> None:

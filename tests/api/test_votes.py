@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.people import PERSON_PREFIX, Person, new_token, read_people, write_people
+from graphs.people import PERSON_PREFIX, Person, new_token, read_people, write_people
 from graphs.settings import Settings
 from tests.api.door import Door, Json, envelope, problem
 from tools.sandbox.cast import CAST

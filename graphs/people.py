@@ -11,6 +11,7 @@ from typing import Annotated
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nodes.directory import DirectoryUnfit, Mailbox
 from nodes.permissions import Kind, Principal
 
 PERSON_PREFIX = "csp_"
@@ -21,7 +22,7 @@ _SECRET_BYTES = 32
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
 
 
-class PeopleFileUnfit(Exception):
+class PeopleFileUnfit(DirectoryUnfit):
     """The people file cannot be used; the message names the file and the field."""
 
 
@@ -41,11 +42,18 @@ class Token(_Strict):
 
 
 class Person(_Strict):
-    """Somebody who may decide what their roles cover."""
+    """Somebody who may decide what their roles cover.
+
+    Attributes:
+        human: who it is, where one human has several accounts: they count as one pair of eyes.
+        email: where notices for this person go.
+    """
 
     id: Name
     name: Annotated[str, Field(min_length=1, max_length=200)]
     roles: list[Name]
+    human: Name | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s<>,;\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,250}$")] | None = None
     tokens: list[Token] = []
 
 
@@ -91,6 +99,7 @@ class People:
         self._path = path
         self._clock = clock
         self._stamp: tuple[int, int, int] | None = None
+        self._content = PeopleFile()
         self._known: dict[str, tuple[Principal, datetime]] = {}
 
     def principal(self, token: str) -> Principal:
@@ -101,17 +110,34 @@ class People:
             raise UnknownToken("the token is unknown or has expired")
         return known[0]
 
+    def person(self, actor: str) -> Principal | None:
+        """The person behind `person:…`, None if there is none any more; raises PeopleFileUnfit."""
+        self._refresh()
+        named = [person for person in self._content.people if f"{Kind.PERSON}:{person.id}" == actor]
+        return _principal(named[0]) if named else None
+
+    def mailboxes(self, *, role: str | None = None, actor: str | None = None) -> list[Mailbox]:
+        """Who holds a role, or is this actor, and has an address; raises PeopleFileUnfit."""
+        self._refresh()
+        found = []
+        for person in self._content.people:
+            who = _principal(person)
+            if person.email is not None and (role in who.roles or actor == who.actor):
+                found.append(Mailbox(actor=who.actor, name=person.name, email=person.email))
+        return found
+
     def _refresh(self) -> None:
         try:
             status = self._path.stat()
         except FileNotFoundError:
-            self._stamp, self._known = None, {}
+            self._stamp, self._known, self._content = None, {}, PeopleFile()
             return
         except OSError as error:
             raise PeopleFileUnfit(f"{self._path} cannot be read: {error}") from error
         stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
         if stamp != self._stamp:
-            self._known = _index(read_people(self._path))
+            self._content = read_people(self._path)
+            self._known = _index(self._content)
             self._stamp = stamp
 
 
@@ -142,7 +168,9 @@ def first_fault(error: ValidationError) -> str:
 def write_people(path: Path, content: PeopleFile) -> None:
     """Replace the people file in one move, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(content.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(
+        content.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True
+    )
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(text)
     Path(file.name).replace(path)
@@ -151,7 +179,7 @@ def write_people(path: Path, content: PeopleFile) -> None:
 def _index(content: PeopleFile) -> dict[str, tuple[Principal, datetime]]:
     known: dict[str, tuple[Principal, datetime]] = {}
     for person in content.people:
-        who = Principal(id=person.id, kind=Kind.PERSON, name=person.name, roles=frozenset(person.roles))
+        who = _principal(person)
         known |= {token.sha256: (who, token.expires_at) for token in person.tokens}
     for service in content.services:
         what = Principal(
@@ -159,6 +187,16 @@ def _index(content: PeopleFile) -> dict[str, tuple[Principal, datetime]]:
         )
         known |= {key.sha256: (what, key.expires_at) for key in service.keys}
     return known
+
+
+def _principal(person: Person) -> Principal:
+    return Principal(
+        id=person.id,
+        kind=Kind.PERSON,
+        name=person.name,
+        roles=frozenset(person.roles),
+        human=person.human or person.id,
+    )
 
 
 def _require_unique(what: str, values: list[str]) -> None:

@@ -1,0 +1,29 @@
+"""Who there is now: people with the roles they hold at this moment, and how they can be told."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from nodes.permissions import Principal
+
+
+class DirectoryUnfit(Exception):
+    """Nobody can say at the moment who is who; whoever signed cannot be looked up."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mailbox:
+    """Somebody who can be written to."""
+
+    actor: str
+    name: str
+    email: str
+
+
+class Directory(Protocol):
+    """The people there are; asked again each time, so that a role that is taken away ends at once."""
+
+    def person(self, actor: str) -> Principal | None:
+        """The person behind `person:…`, None if there is none (any more); raises DirectoryUnfit."""
+
+    def mailboxes(self, *, role: str | None = None, actor: str | None = None) -> list[Mailbox]:
+        """Who holds a role, or is this actor, and has an address; raises DirectoryUnfit."""
