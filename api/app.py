@@ -2,7 +2,7 @@
 
 from fastapi import Depends, FastAPI
 
-from api import audit, cases, events, health, reviews
+from api import audit, cases, events, health, reviews, rules
 from api.access import require_access
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
@@ -21,7 +21,14 @@ def create_app(parts: Parts) -> FastAPI:
         responses=PROBLEMS,
     )
     app.state.parts = parts
-    for router in (events.router, cases.router, reviews.router, audit.router, health.router):
+    for router in (
+        events.router,
+        cases.router,
+        reviews.router,
+        rules.router,
+        audit.router,
+        health.router,
+    ):
         app.include_router(router)
     app.add_middleware(LimitBodies, refusal=body_too_large)
     handle_errors(app)

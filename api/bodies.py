@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +15,13 @@ MOST_NESTED = 100
 
 class WrongContentType(Exception):
     """The content type is not one this route reads."""
+
+
+def require_json(request: Request) -> None:
+    """A body that does not say it is JSON would be taken for text, and refused less clearly."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise WrongContentType(f"send application/json, not {kind or 'nothing'}")
 
 
 class LimitBodies:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.cli_people import people
-from api.cli_rules import rules
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
+from api.cli_tables import rules
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.show import as_json, case_table, complain, console, errors, review_table, say
 from api.signals import Stopped

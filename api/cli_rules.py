@@ -12,7 +12,8 @@ from api.show import as_json, complain, console, difference_table, say, show_ver
 from graphs.refund import refund_tables
 from graphs.settings import Settings
 from graphs.tables import TableSource, source_for
-from nodes.rules import Consequence, Row, RuleTable
+from nodes.rule_differences import table_differences
+from nodes.rules import RuleTable
 from nodes.shapes import Json
 from nodes.strict_yaml import TableUnfit
 
@@ -78,9 +79,7 @@ def diff(
     before, after = (_loaded(source, path) for path in (old, new))
     if after.tool != before.tool:
         raise TableUnfit(f"{new}: tool: judges {after.tool}, and {old} judges {before.tool}")
-    if on_history and after.windows != before.windows:
-        raise TableUnfit(f"{new}: windows: recorded sums are over the windows of {old}, not over these")
-    changes = changed(before, after)
+    changes = table_differences(before, after)
     found = start(lambda settings: _on_history(settings, before, after, source)) if on_history else None
     if as_json_:
         as_json({"changes": changes} | ({} if found is None else {"judged": found[0], "cases": found[1]}))
@@ -94,39 +93,6 @@ def diff(
         say(f"{judged} recorded judgements, {len(cases)} of them differ")
         if cases:
             console.print(difference_table(cases))
-
-
-def changed(before: RuleTable, after: RuleTable) -> list[dict[str, str]]:
-    """What one table says otherwise than another: `[{where, change}]`."""
-    old, new = _sayings(before), _sayings(after)
-    changes = [{"where": place, "change": f"removed: {old[place]}"} for place in old if place not in new]
-    changes += [{"where": place, "change": f"added: {new[place]}"} for place in new if place not in old]
-    changes += [
-        {"where": place, "change": f"{old[place]} -> {new[place]}"}
-        for place in old
-        if place in new and old[place] != new[place]
-    ]
-    if [place for place in old if place in new] != [place for place in new if place in old]:
-        changes.append({"where": "order", "change": "the rows stand in another order"})
-    return changes
-
-
-def _sayings(table: RuleTable) -> dict[str, str]:
-    head = {
-        "hit": table.hit.value,
-        **{f"window {name}": f"{w.measure} per {w.per} over {w.over}" for name, w in table.windows.items()},
-        "default": _consequence(table.default),
-    }
-    return head | {f"row {row.id}": _row(row) for row in table.rows}
-
-
-def _row(row: Row) -> str:
-    return f"{' and '.join(test.says for test in row.when) or 'always'}: {_consequence(row.then)}"
-
-
-def _consequence(then: Consequence) -> str:
-    by = f" by {', '.join(then.ladder)} within {then.due}, risk {then.risk}" if then.ladder else ""
-    return f"{then.outcome} ({then.reason}){by}{f', owner {then.owner}' if then.owner else ''}"
 
 
 def _chosen(files: list[Path]) -> list[tuple[TableSource, Path | None]]:
@@ -151,14 +117,17 @@ async def _on_history(
 ) -> tuple[int, list[Json]]:
     from checkpoints.database import open_database
     from checkpoints.migrate import require_migrated
-    from graphs.replay import differences
+    from graphs.replay import WindowsUnknown, differences
     from graphs.wiring import addresses
 
     judged, found = 0, []
     async with addresses(settings) as (url, _), open_database(url) as database:
         await require_migrated(database)
-        async with database.connection() as connection:
-            async for difference in differences(connection, before, after, source.facts):
-                judged += 1
-                found += [] if difference is None else [difference.to_json()]
+        try:
+            async with database.connection() as connection:
+                async for difference in differences(connection, before, after, source.facts):
+                    judged += 1
+                    found += [] if difference is None else [difference.to_json()]
+        except WindowsUnknown as unknown:
+            raise TableUnfit(f"windows: {unknown}; only shorter windows can be judged again") from unknown
     return judged, found

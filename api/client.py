@@ -81,6 +81,21 @@ class Client:
         headers = {"If-Match": f'"{digest}"'}
         return await self._call("POST", f"/reviews/{review_id}/votes", json=body, headers=headers)
 
+    async def rule_tables(self, **filters: Any) -> list[dict[str, Any]]:
+        """All versions of rule tables that match."""
+        return await self._pages("/rules", filters)
+
+    async def draft_rules(self, workflow: str, source: str, note: str) -> dict[str, Any]:
+        """Draft a version of a rule table."""
+        return await self._call(
+            "POST", "/rules/drafts", json={"workflow": workflow, "source": source, "note": note}
+        )
+
+    async def decide_rules(self, digest: str, kind: str, comment: str | None) -> dict[str, Any]:
+        """Put a draft in force, or reject it."""
+        body = {"kind": kind} | ({"comment": comment} if comment else {})
+        return await self._call("POST", f"/rules/{digest}/decision", json=body)
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

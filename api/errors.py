@@ -21,12 +21,16 @@ from checkpoints.errors import (
     DatabaseUnusable,
     ReviewAlreadyDecided,
     ReviewNotFound,
+    RuleTableNotFound,
     StaleDigest,
     UnknownCursor,
 )
 from graphs.decisions import NotEligible, ReviewExpired
 from graphs.intake import EventRefused
 from graphs.people import PeopleFileUnfit
+from graphs.rule_changes import DraftAlreadyDecided, DraftStale
+from graphs.rulebook import VersionTaken
+from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError
 
 STATUS: dict[type[Exception], HTTPStatus] = {
@@ -37,12 +41,17 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     NotEligible: HTTPStatus.FORBIDDEN,
     CaseNotFound: HTTPStatus.NOT_FOUND,
     ReviewNotFound: HTTPStatus.NOT_FOUND,
+    RuleTableNotFound: HTTPStatus.NOT_FOUND,
+    VersionTaken: HTTPStatus.CONFLICT,
+    DraftStale: HTTPStatus.CONFLICT,
+    DraftAlreadyDecided: HTTPStatus.CONFLICT,
     ReviewAlreadyDecided: HTTPStatus.CONFLICT,
     AlreadyVoted: HTTPStatus.CONFLICT,
     ReviewExpired: HTTPStatus.GONE,
     StaleDigest: HTTPStatus.PRECONDITION_FAILED,
     WrongContentType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     EventRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TableUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
     DatabaseUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
     PeopleFileUnfit: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.access import Caller, TheParts
-from api.bodies import WrongContentType, storable
+from api.bodies import require_json, storable
 from api.cases import After, Id, Limit
 from api.shapes import PageOut, ReviewDetail, ReviewOut
 from checkpoints import reviews
@@ -37,13 +37,6 @@ class VoteIn(BaseModel):
         if not storable(self.comment):
             raise ValueError("the comment holds NUL characters or lone surrogates")
         return self
-
-
-def require_json(request: Request) -> None:
-    """A body that does not say it is JSON would be taken for text, and refused less clearly."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise WrongContentType(f"send application/json, not {kind or 'nothing'}")
 
 
 @router.get("/reviews")

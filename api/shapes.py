@@ -198,6 +198,33 @@ class ReviewDetail(ReviewOut):
         )
 
 
+class RuleTableOut(Shape):
+    """A version of a rule table in a list."""
+
+    digest: str
+    workflow: str
+    tool: str
+    version: str
+    state: str
+    note: str
+    drafted_by: str
+    drafted_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+class RuleTableDetail(RuleTableOut):
+    """A version with its text, and in what it differs from the one it was drafted against.
+
+    Attributes:
+        changes: `[{where, change}]`, in words.
+    """
+
+    replaces: str | None
+    changes: list[dict[str, Any]]
+    source: str
+
+
 class Received(Shape):
     """The answer to an event: its case, and whether the event was new."""
 

@@ -125,6 +125,14 @@ def show_verdict(verdict: dict[str, Any]) -> None:
         say(f"    {row['row']:<8} {mark}; saw {safe(saw)}")
 
 
+def show_version(table: dict[str, Any]) -> None:
+    """A version of a rule table: what it is, whose, and the digest that names it."""
+    decided = f", decided by {table['decided_by']}" if table["decided_by"] else ""
+    state = table["state"].replace("_", " ")
+    say(f"{table['tool']} {safe(table['version'])}: {state}, drafted by {table['drafted_by']}{decided}")
+    say(f"  {table['digest']}  {safe(table['note'])}")
+
+
 def difference_table(cases: list[dict[str, Any]]) -> Table:
     """Recorded judgements that two tables see differently."""
     table = _table("Would be judged differently", "case", "before", "after")

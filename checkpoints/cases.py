@@ -39,7 +39,11 @@ UNDER_WAY = (Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A case; its id is also its thread's id. Times are UTC-aware."""
+    """A case; its id is also its thread's id. Times are UTC-aware.
+
+    Attributes:
+        rules: by tool, the digest of the rule table that was in force when the case began; it keeps them.
+    """
 
     id: str
     workflow: str
@@ -47,6 +51,7 @@ class Case:
     event_source: str
     event_id: str
     event: dict[str, Any]
+    rules: dict[str, str]
     title: str
     opened_by: str
     status: Status

@@ -56,6 +56,7 @@ class EffectRow:
     key: str
     case_id: str
     grant_id: str
+    proposer: str
     tool: str
     tool_version: str
     arguments: dict[str, Any]
@@ -80,11 +81,13 @@ WHERE id = %(id)s AND case_id = %(case_id)s AND digest = %(digest)s
 RETURNING id
 """
 _INTEND = """
-INSERT INTO effects (key, case_id, grant_id, tool, tool_version, arguments, digest, state, intended_at)
-VALUES (%(key)s, %(case_id)s, %(grant_id)s, %(tool)s, %(tool_version)s, %(arguments)s, %(digest)s,
-        'intended', %(intended_at)s)
+INSERT INTO effects (key, case_id, grant_id, proposer, tool, tool_version, arguments, digest, state,
+                     intended_at)
+VALUES (%(key)s, %(case_id)s, %(grant_id)s, %(proposer)s, %(tool)s, %(tool_version)s, %(arguments)s,
+        %(digest)s, 'intended', %(intended_at)s)
 ON CONFLICT (key) DO NOTHING RETURNING key
 """
+_DEEDS_BY = "proposer = %s AND tool = %s AND intended_at > %s AND state <> 'failed'"
 _KNOWN = "SELECT key FROM effects WHERE key = %(key)s"
 _SETTLE = """
 UPDATE effects SET state = %(state)s, receipt = %(receipt)s, error = %(error)s, ended_at = %(at)s
@@ -118,6 +121,10 @@ class SessionLedger:
     async def effects(self, case_id: str) -> list[EffectRow]:
         """All deeds of a case."""
         return await self._effects("case_id = %s", case_id)
+
+    async def deeds_by(self, proposer: str, tool: str, since: datetime) -> list[EffectRow]:
+        """What this proposer has done with a tool since then, or may have done: all but what failed."""
+        return await self._effects(_DEEDS_BY, proposer, tool, since)
 
     async def grant_for(self, case_id: str, review_id: str) -> Grant | None:
         """The grant that the approval of this review gave, used or not."""
@@ -186,10 +193,10 @@ class SessionLedger:
             if await _written(cursor, _SETTLE, row):
                 await append_events(cursor, [event])
 
-    async def _effects(self, where: str, value: str) -> list[EffectRow]:
-        query = f"SELECT * FROM effects WHERE {where} ORDER BY intended_at, key"  # noqa: S608 - two fixed texts
+    async def _effects(self, where: str, *values: Any) -> list[EffectRow]:
+        query = f"SELECT * FROM effects WHERE {where} ORDER BY intended_at, key"  # noqa: S608 - fixed texts
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
-            rows = await (await cursor.execute(query, (value,))).fetchall()
+            rows = await (await cursor.execute(query, values)).fetchall()
         return [_effect(row) for row in rows]
 
 

@@ -20,6 +20,10 @@ class CaseNotFound(CheckpointsError):
     """There is no such case."""
 
 
+class RuleTableNotFound(CheckpointsError):
+    """There is no such rule table."""
+
+
 class ReviewNotFound(CheckpointsError):
     """There is no such review."""
 

@@ -51,6 +51,7 @@ cases = Table(
     _text("event_source"),
     _text("event_id"),
     _json("event"),
+    Column("rules", JSONB(none_as_null=True), nullable=False, server_default="{}"),
     _text("title"),
     _text("opened_by"),
     _text("status"),
@@ -141,6 +142,7 @@ effects = Table(
     Column("key", Text, primary_key=True),
     _case_id(),
     Column("grant_id", Text, ForeignKey("grants.id"), nullable=False, unique=True),
+    _text("proposer"),
     _text("tool"),
     _text("tool_version"),
     _json("arguments"),
@@ -152,6 +154,28 @@ effects = Table(
     _at("intended_at", nullable=False),
     _at("ended_at"),
     Index(None, "case_id"),
+    Index(None, "proposer", "tool", "intended_at"),
+)
+
+rule_tables = Table(
+    "rule_tables",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _text("workflow"),
+    _text("tool"),
+    _text("version"),
+    _text("source"),
+    _text("state"),
+    _text("replaces", nullable=True),
+    _json("changes"),
+    _text("note"),
+    _text("drafted_by"),
+    _at("drafted_at", nullable=False),
+    _text("decided_by", nullable=True),
+    _at("decided_at"),
+    Index(None, "drafted_at", "digest"),
+    Index("rule_tables_in_force_key", "workflow", "tool", unique=True, postgresql_where="state = 'in_force'"),
+    UniqueConstraint("workflow", "tool", "version"),
 )
 
 audit_events = Table(

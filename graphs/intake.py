@@ -10,8 +10,9 @@ from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, add_case, case_of_event
 from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
+from checkpoints.rule_tables import tables_in_force
 from graphs.wiring import Parts
-from nodes.judge import Judge
+from nodes.judge import Judge, no_deeds
 from nodes.permissions import Principal
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolRefused
@@ -71,7 +72,11 @@ class Intake:
 
     async def _check_scope(self, workflow: Workflow, data: dict[str, Any]) -> None:
         judge = Judge(
-            workflow=workflow, registry=self.parts.registry, read=self._read, clock=self.parts.clock
+            workflow=workflow,
+            registry=self.parts.registry,
+            read=self._read,
+            deeds=no_deeds,
+            clock=self.parts.clock,
         )
         try:
             strangers = judge.out_of_scope(await judge.records({"event": data}))
@@ -99,6 +104,7 @@ class Intake:
             event_source=event.source,
             event_id=event.id,
             event=data,
+            rules=await tables_in_force(tx, workflow.name),
             title=workflow.title(workflow.event.model_validate(data)),
             opened_by=principal.actor,
             status=Status.RECEIVED,

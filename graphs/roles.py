@@ -14,6 +14,7 @@ from nodes.permissions import Permission, Permissions, Role, RolesUnfit, Verb
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
 from nodes.strict_yaml import TableUnfit, load_yaml, parse_money
+from nodes.windows import AGENT
 from tools.money import Currency
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
@@ -43,6 +44,7 @@ class _Person(_Strict):
     decides: list[str]
     limit: str
     denied: list[str] = []
+    keeps: list[str] = []
     includes: list[Name] = []
 
 
@@ -58,11 +60,15 @@ class RoleFile(_Strict):
     reads: list[str]
     reviewer: _View
 
-    def words(self, subjects: Collection[str] = ()) -> Vocabulary:
-        """The names that this workflow's rule tables may use."""
-        signers = frozenset(self.people)
+    def words(self, tool: str, subjects: Collection[str] = ()) -> Vocabulary:
+        """The names that a rule table about this tool may use: who can sign it, own it, be measured."""
+        permissions = self.permissions()
         return Vocabulary(
-            signers=signers, owners=signers | frozenset(self.teams), subjects=frozenset(subjects)
+            signers=frozenset(
+                role for role in self.people if permissions.decide((role,), Verb.DECIDE, tool).allowed
+            ),
+            owners=frozenset({*self.people, *self.teams}),
+            subjects=frozenset({AGENT, *subjects}),
         )
 
     def permissions(self, source: str = "roles.yaml") -> Permissions:
@@ -88,7 +94,8 @@ class RoleFile(_Strict):
             )
         given = tuple(Permission(verb=Verb.DECIDE, on=tool, limit=limit) for tool in person.decides)
         denied = tuple(Permission(verb=Verb.DECIDE, on=tool, deny=True) for tool in person.denied)
-        return Role(name=name, permissions=(*given, *denied), includes=tuple(person.includes))
+        kept = tuple(Permission(verb=Verb.KEEP, on=tool) for tool in person.keeps)
+        return Role(name=name, permissions=(*given, *denied, *kept), includes=tuple(person.includes))
 
     def agent(self, name: str, output: type[Output], prompt: str) -> AgentRole:
         """One agent's role, with its output type and prompt; raises KeyError for an agent not in the file."""

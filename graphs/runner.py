@@ -28,6 +28,7 @@ from nodes.gateway import Gateway
 from nodes.judge import Judge
 from nodes.shapes import Json
 from nodes.state import CaseState
+from nodes.strict_yaml import TableUnfit
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record
 
@@ -79,14 +80,18 @@ class Runner:
             raise Drained from drained
         except (psycopg.OperationalError, DatabaseAway, StaleHead):
             raise
+        except TableUnfit as unfit:
+            logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
+            await self._stop(command, Status.BLOCKED, "rules_unfit", error=str(unfit))
+            return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)
-            await self._fail(command, type(error).__name__)
+            await self._stop(command, Status.FAILED, "unexpected_error", error=type(error).__name__)
             return
         await close_command(session, command.id, outcome, self.parts.clock())
 
     async def _segment(self, command: Command, case: Case, session: Session) -> str:
-        workflow = self.parts.workflows[case.workflow]
+        workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
         graph = self._graph(workflow).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
@@ -125,12 +130,19 @@ class Runner:
             return await parts.registry.read(parts.capability, tool, arguments)
 
         reviews = SessionReviews(session)
-        judge = Judge(workflow=workflow, registry=parts.registry, read=read, clock=parts.clock)
+        ledger = SessionLedger(session)
+        judge = Judge(
+            workflow=workflow,
+            registry=parts.registry,
+            read=read,
+            deeds=ledger.deeds_by,
+            clock=parts.clock,
+        )
         gateway = Gateway(
             judge=judge,
             registry=parts.registry,
             capability=parts.capability,
-            ledger=SessionLedger(session),
+            ledger=ledger,
             reviews=reviews,
             clock=parts.clock,
             ids=parts.ids,
@@ -146,22 +158,21 @@ class Runner:
             clock=parts.clock,
         )
 
-    async def _fail(self, command: Command, error: str) -> None:
+    async def _stop(self, command: Command, status: Status, reason: str, *, error: str) -> None:
+        """Leave the case in a named state: it cannot go on, and somebody has to look."""
         now = self.parts.clock()
-        failed = Event(
-            id=str(uuid5(NAMESPACE_OID, f"failed:{command.id}")),
+        stopped = Event(
+            id=str(uuid5(NAMESPACE_OID, f"stopped:{command.id}")),
             case_id=command.case_id,
-            kind="case.failed",
+            kind=f"case.{status}",
             actor="system:runner",
             at=now,
-            data={"reason": "unexpected_error", "error": error},
+            data={"reason": reason, "error": error},
         )
         async with self.parts.database.transaction() as tx:
-            await move_case(
-                tx, command.case_id, Status.FAILED, now, reason="unexpected_error", owner="operations"
-            )
-            await tell(tx, failed)
-            await finish_command(tx, command.id, "failed", now)
+            await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
+            await tell(tx, stopped)
+            await finish_command(tx, command.id, status.value, now)
 
 
 class EndedTooEarly(Exception):

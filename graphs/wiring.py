@@ -17,6 +17,7 @@ from checkpoints.queue import Queue, queue_app
 from graphs.people import People
 from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
+from graphs.rulebook import Rulebook
 from graphs.settings import Settings
 from nodes.agent import Brain, Playbooks
 from nodes.workflow import Workflow
@@ -43,6 +44,7 @@ class Parts:
     registry: Registry
     capability: Capability
     workflows: Mapping[str, Workflow]
+    rulebook: Rulebook
     brain: Brain
     people: People
     clock: Clock
@@ -79,12 +81,15 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
         refund = refund_workflow()
+        rulebook = Rulebook(database)
+        await rulebook.adopt_shipped([refund], clock())
         yield Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
             capability=registry.hand_over(),
             workflows={refund.name: refund},
+            rulebook=rulebook,
             brain=choose_brain(settings.model),
             people=People(settings.people_file, clock),
             clock=clock,

@@ -17,8 +17,8 @@ class Facts(BaseModel):
     """The facts of one workflow: strict, frozen, complete; floats and unknown names are refused.
 
     Attributes:
-        drifting: facts that move by time alone; a change of them is judged again, but is no reason to
-            ask a person again while the same row still matches.
+        drifting: facts that move by time alone, or with deeds that have nothing to do with this case; a
+            change of them is judged again, but is no reason to ask a person again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -49,17 +49,23 @@ class Moment(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """A value with where it comes from."""
+    """A value with where it comes from.
+
+    Attributes:
+        measured: for a fact over a window, the deeds it was measured from.
+    """
 
     value: Any
     source: str
     trust: Trust
     at: datetime
+    measured: Json | None = None
 
     def to_json(self) -> Json:
         """JSON-shaped; money as minor units and currency, a moment as two times."""
         value = self.value.model_dump(mode="json") if isinstance(self.value, BaseModel) else self.value
-        return {"value": value, "source": self.source, "trust": self.trust.value, "at": self.at.isoformat()}
+        told = {"value": value, "source": self.source, "trust": self.trust.value, "at": self.at.isoformat()}
+        return told if self.measured is None else told | {"measured": self.measured}
 
 
 def typed(model: type[Facts], facts: Mapping[str, Fact]) -> Facts:

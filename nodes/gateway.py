@@ -62,7 +62,7 @@ class Gateway:
         signature = await self._signature(proposal)
         if signature is not None and (refusal := signature.refusal()):
             return refusal
-        async with self._window(case, proposal):
+        async with self._alone(proposal, self._windows(case, proposal)):
             return await self._judged(case, proposal, signature, shown, tell)
 
     async def _signature(self, proposal: Proposal) -> Signature | None:
@@ -73,12 +73,21 @@ class Gateway:
             decision=decision, grant=await self.ledger.grant_for(proposal.case_id, proposal.review_id)
         )
 
-    @asynccontextmanager
-    async def _window(self, case: Json, proposal: Proposal) -> AsyncIterator[None]:
-        """Alone on the window that the facts sum over: what is paid inside counts for the next."""
+    def _windows(self, case: Json, proposal: Proposal) -> list[str]:
+        """The windows over the records of other systems: what is done inside counts for the next."""
         ruling = self.judge.workflow.rulings.get(proposal.tool)
+        return ruling.keys(case["event"]) if ruling else []
+
+    def _agents_window(self, proposal: Proposal) -> list[str]:
+        """The window of our own ledger, in which a deed counts as soon as it is intended."""
+        ruling = self.judge.workflow.rulings.get(proposal.tool)
+        return [proposal.proposer] if ruling and ruling.agent_window else []
+
+    @asynccontextmanager
+    async def _alone(self, proposal: Proposal, windows: list[str]) -> AsyncIterator[None]:
+        """Alone on these windows."""
         async with AsyncExitStack() as held:
-            for key in ruling.keys(case["event"]) if ruling else ():
+            for key in windows:
                 await held.enter_async_context(self.ledger.alone(f"{proposal.tool}:{key}"))
             yield
 
@@ -86,14 +95,18 @@ class Gateway:
         self, case: Json, proposal: Proposal, signature: Signature | None, shown: Json, tell: Tell
     ) -> Execution:
         grant = signature.grant if signature else None
-        judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
-        obstacle = await self._obstacle(judgement, signature, shown)
-        if obstacle is not None:  # perhaps only because another execution has begun this very deed meanwhile
-            known = await self.ledger.effect(proposal.key)
-            if known is not None:
-                return await self._go_on(known, tell)
-            return replace(obstacle, judgement=judgement.to_json())
-        return await self._begin(judgement, grant or self._automatic(judgement), tell)
+        async with self._alone(proposal, self._agents_window(proposal)):
+            judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
+            obstacle = await self._obstacle(judgement, signature, shown)
+            if obstacle is None:
+                begun = await self._begin(judgement, grant or self._automatic(judgement), tell)
+        if obstacle is None:
+            return begun if isinstance(begun, Execution) else await self._call(begun, tell)
+        # Perhaps in the way only because another execution has begun this very deed meanwhile.
+        known = await self.ledger.effect(proposal.key)
+        if known is not None:
+            return await self._go_on(known, tell)
+        return replace(obstacle, judgement=judgement.to_json())
 
     async def _obstacle(
         self, judgement: Judgement, signature: Signature | None, shown: Json
@@ -135,11 +148,13 @@ class Gateway:
             expires_at=datetime.fromisoformat(judgement.action["expires_at"]),
         )
 
-    async def _begin(self, judgement: Judgement, grant: Grant, tell: Tell) -> Execution:
+    async def _begin(self, judgement: Judgement, grant: Grant, tell: Tell) -> EffectRow | Execution:
+        """The deed to call the tool for, or what became of one that was begun before."""
         effect = EffectRow(
             key=judgement.proposal.key,
             case_id=judgement.proposal.case_id,
             grant_id=grant.id,
+            proposer=judgement.proposal.proposer,
             tool=judgement.proposal.tool,
             tool_version=judgement.proposal.tool_version,
             arguments=judgement.action["arguments"],
@@ -161,7 +176,7 @@ class Gateway:
         except GrantUnusable:
             return Execution(end=End.BLOCKED, reason="grant_unusable")
         if begun:
-            return await self._call(effect, tell)
+            return effect
         known = await self.ledger.effect(effect.key)
         assert known is not None, "an intent is refused only for a key that has one"
         return await self._go_on(known, tell)

@@ -1,7 +1,7 @@
 """The judge: reads the records afresh, resolves the proposal, and asks the rules."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from checkpoints.canonical import NotCanonical, digest
+from checkpoints.effects import EffectRow
 from nodes.action import Proposal, action_of, resolve
 from nodes.facts import FactsUnfit, typed
 from nodes.permissions import NotPermitted, Verb
-from nodes.records import Records, Source, UnresolvedReference, reference
+from nodes.records import Records, Source, UnresolvedReference, WindowStart, reference
 from nodes.rules import Consequence, Outcome, Verdict
 from nodes.shapes import Json
+from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
 from tools.contract import Arguments, Record, ToolError, ToolRefused
 from tools.registry import Registry
@@ -28,6 +30,13 @@ JUDGE = "rule:judge"
 """The role by which records are read."""
 
 Read = Callable[[str, Arguments], Awaitable[Record]]
+Deeds = Callable[[str, str, datetime], Awaitable[Sequence[EffectRow]]]
+"""What a proposer has done with a tool since a time: `(proposer, tool, since)`."""
+
+
+async def no_deeds(_proposer: str, _tool: str, _since: datetime) -> Sequence[EffectRow]:
+    """The deeds of somebody who has done nothing yet: for whoever only reads records."""
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +69,7 @@ class Judge:
     workflow: Workflow
     registry: Registry
     read: Read
+    deeds: Deeds
     clock: Callable[[], datetime]
 
     async def records(self, case: Json) -> Records:
@@ -90,10 +100,15 @@ class Judge:
         permit = self.workflow.permissions.decide((JUDGE,), Verb.READ, source.tool)
         if not permit.allowed:
             raise NotPermitted(f"the judge of {self.workflow.name}: {permit.why}")
-        values = {name: _argument(item, records, now) for name, item in source.arguments.items()}
+        values = {name: self._argument(item, records, now) for name, item in source.arguments.items()}
         return await self.read(
             source.tool, self.registry.describe(source.tool).arguments.model_validate(values)
         )
+
+    def _argument(self, item: str | WindowStart, records: Records, now: datetime) -> Any:
+        if isinstance(item, str):
+            return reference(records, item)
+        return now - self.workflow.rulings[item.tool].longest_window
 
     def out_of_scope(self, records: Records) -> list[str]:
         """The pairs of references that should be equal and are not."""
@@ -128,7 +143,8 @@ class Judge:
             return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
         if self.out_of_scope(records) or _not_own(ruling, records, arguments):
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
-        facts, verdict = self._verdict(ruling, records, proposal, arguments)
+        ledger = await self._ledger(ruling, proposal)
+        facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
         action = action_of(
             proposal,
             arguments,
@@ -157,10 +173,27 @@ class Judge:
         fitted = tool.arguments.model_validate(values)
         return fitted.model_dump(mode="json"), sources
 
+    async def _ledger(self, ruling: Ruling, proposal: Proposal) -> list[Entry]:
+        """What the proposer has done in the windows that measure it, this very proposal aside."""
+        if not ruling.agent_window:
+            return []
+        since = self.clock() - ruling.agent_window
+        done = await self.deeds(proposal.proposer, proposal.tool, since)
+        return [
+            Entry(at=effect.intended_at, amount=ruling.money(effect.arguments))
+            for effect in done
+            if effect.key != proposal.key
+        ]
+
     def _verdict(
-        self, ruling: Ruling, records: Records, proposal: Proposal, arguments: Json
+        self,
+        ruling: Ruling,
+        records: Records,
+        proposal: Proposal,
+        arguments: Json,
+        ledger: Sequence[Entry],
     ) -> tuple[Json, Verdict]:
-        facts = ruling.facts_of(records, proposal, arguments, self.clock())
+        facts = ruling.facts_of(records, proposal, arguments, self.clock(), ledger)
         snapshot = {name: fact.to_json() for name, fact in sorted(facts.items())}
         try:
             verdict = ruling.table.judge(typed(ruling.facts, facts))
@@ -197,7 +230,3 @@ def _not_own(ruling: Ruling, records: Records, arguments: Json) -> list[str]:
 
 def _json(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-
-
-def _argument(item: str | Callable[[datetime], Any], records: Records, now: datetime) -> Any:
-    return reference(records, item) if isinstance(item, str) else item(now)

@@ -46,6 +46,7 @@ class Verb(StrEnum):
     PROPOSE = "propose"
     EXECUTE = "execute"
     DECIDE = "decide"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

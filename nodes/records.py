@@ -1,6 +1,6 @@
 """Records of a case: where they are read from, whose they must be, and what of them a role may see."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,13 +20,20 @@ class UnresolvedReference(Exception):
     """A reference names a record or a field that is not there."""
 
 
+@dataclass(frozen=True, slots=True)
+class WindowStart:
+    """An argument that is the beginning of the longest window over which a tool's rules look back."""
+
+    tool: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A record read by a read-only tool; arguments are references, or functions of the clock."""
+    """A record read by a read-only tool; arguments are references, or where a window begins."""
 
     name: str
     tool: str
-    arguments: Mapping[str, str | Callable[[datetime], Any]]
+    arguments: Mapping[str, "str | WindowStart"]
 
     @property
     def needs(self) -> set[str]:

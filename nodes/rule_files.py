@@ -40,6 +40,7 @@ def read_table(text: str, *, source: str, facts: type[Facts]) -> RuleTable:
         hit=reader.choice(body["hit"], "hit", Hit),
         rows=rows,
         default=default,
+        source=text,
         leaves=leaves,
         windows=reader.windows(body.get("windows", {})),
     )

@@ -71,7 +71,7 @@ def _names(table: RuleTable, words: Vocabulary) -> Iterator[str]:
         for role in then.ladder:
             if role not in words.signers:
                 known = ", ".join(sorted(words.signers))
-                yield f"{place}: by: nobody has the role {role!r}; there are {known}"
+                yield f"{place}: by: nobody can sign this as {role!r}; there are {known}"
         if then.owner is not None and then.owner not in words.owners:
             yield f"{place}: owner: {then.owner!r} is none of {', '.join(sorted(words.owners))}"
     for name, window in table.windows.items():

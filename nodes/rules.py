@@ -132,6 +132,7 @@ class RuleTable:
     """An immutable table with its version and the digest of its text.
 
     Attributes:
+        source: the text it was read from.
         leaves: what the rows knowingly leave to the default, each a set of conditions.
         windows: the facts that sum or count over a window, by name.
     """
@@ -143,6 +144,7 @@ class RuleTable:
     hit: Hit
     rows: tuple[Row, ...]
     default: Consequence
+    source: str = ""
     leaves: tuple[tuple[Condition, ...], ...] = ()
     windows: Mapping[str, Window] = field(default_factory=dict)
     _plan: tuple[_Plan, ...] = field(init=False, repr=False, compare=False)

@@ -32,6 +32,12 @@ def load_yaml(text: str, source: str) -> Any:
 class _OnceLoader(yaml.SafeLoader):
     """A safe loader that refuses a key said twice: YAML's last one would win, silently."""
 
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not read: write it out", mark)
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if doubled := {str(key) for key in keys if keys.count(key) > 1}:

@@ -1,7 +1,7 @@
 """A workflow as the nodes see it: its event, records, facts, rules and roles. Graph files fill it in."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from nodes.permissions import Permissions
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
 from nodes.shapes import Json
-from nodes.windows import Subject, Window, counted, summed
+from nodes.windows import AGENT, LEDGER, Entry, Subject, Window, as_kept, counted, summed
 from tools.contract import Trust
 from tools.money import Money
 
@@ -30,6 +30,7 @@ class Ruling:
     """How proposals of one tool are judged: which facts, read how, under which table.
 
     Attributes:
+        read: another version of the table from its text, with where it came from; raises TableUnfit.
         gather: the facts of a proposal, from the records and the arguments as resolved.
         own: arguments that must be the case's own, each with the reference it must equal. They say what the
             deed is done to: a case does one deed to one thing, whatever its other arguments are.
@@ -38,6 +39,7 @@ class Ruling:
     """
 
     table: RuleTable
+    read: Callable[[str, str], RuleTable]
     facts: type[Facts]
     gather: Callable[[Records, Proposal, Json, datetime], dict[str, Fact]]
     own: Mapping[str, str] = field(default_factory=dict)
@@ -45,40 +47,70 @@ class Ruling:
     subjects: Mapping[str, Subject] = field(default_factory=dict)
 
     def facts_of(
-        self, records: Records, proposal: Proposal, arguments: Json, now: datetime
+        self,
+        records: Records,
+        proposal: Proposal,
+        arguments: Json,
+        now: datetime,
+        ledger: Sequence[Entry] = (),
     ) -> dict[str, Fact]:
-        """All facts of a proposal: those that are gathered, and those that the windows measure."""
+        """All facts of a proposal: those that are gathered, and those that the windows measure.
+
+        Args:
+            records: the case's.
+            proposal: what is judged.
+            arguments: its arguments, resolved.
+            now: the time by which windows end.
+            ledger: what the proposer has done so far, if a window measures it.
+        """
         gathered = self.gather(records, proposal, arguments, now)
-        return gathered | {
-            name: self._measured(window, gathered, records, now)
-            for name, window in self.table.windows.items()
-        }
+        measured = {}
+        for name, window in self.table.windows.items():
+            source, entries = self._deeds(window, records, ledger)
+            measured[name] = self._measured(window, source, entries, gathered, now)
+        return gathered | measured
+
+    def _deeds(
+        self, window: Window, records: Records, ledger: Sequence[Entry]
+    ) -> tuple[str, Sequence[Entry]]:
+        if window.per == AGENT:
+            return LEDGER, ledger
+        subject = self.subjects[window.per]
+        return subject.source, subject.entries(records)
 
     def _measured(
-        self, window: Window, gathered: Mapping[str, Fact], records: Records, now: datetime
+        self,
+        window: Window,
+        source: str,
+        entries: Sequence[Entry],
+        gathered: Mapping[str, Fact],
+        now: datetime,
     ) -> Fact:
-        subject = self.subjects[window.per]
-        entries = subject.entries(records)
+        kept = as_kept(window, entries, now)
         if window.of is None:
-            return Fact(
-                value=counted(window, entries, now), source=subject.source, trust=Trust.RECORD, at=now
-            )
+            count = counted(window, entries, now)
+            return Fact(value=count, source=source, trust=Trust.RECORD, at=now, measured=kept)
         own = gathered[window.of]
         value = summed(window, entries, now, own.value) if isinstance(own.value, Money) else None
-        return Fact(value=value, source=subject.source, trust=own.trust, at=now)
+        return Fact(value=value, source=source, trust=own.trust, at=now, measured=kept)
 
     def keys(self, event: Json) -> list[str]:
         """What is held while a proposal is judged and executed: the windows of the event's subjects."""
-        return sorted({f"{per}:{self.subjects[per].key(event)}" for per in self._measured_subjects})
+        subjects = {window.per for window in self.table.windows.values()} - {AGENT}
+        return sorted({f"{per}:{self.subjects[per].key(event)}" for per in subjects})
+
+    @property
+    def agent_window(self) -> timedelta:
+        """How far back the table looks at what a proposer has done; nothing if it does not."""
+        return max(
+            (window.over for window in self.table.windows.values() if window.per == AGENT),
+            default=timedelta(),
+        )
 
     @property
     def longest_window(self) -> timedelta:
         """How far back the table's windows look."""
         return max((window.over for window in self.table.windows.values()), default=timedelta())
-
-    @property
-    def _measured_subjects(self) -> set[str]:
-        return {window.per for window in self.table.windows.values()}
 
     def money(self, arguments: Json) -> Money | None:
         """The money the action is about, if it is about money."""
@@ -113,3 +145,11 @@ class Workflow:
     owner: str
     reviewer_view: View
     build: Callable[[], Any]
+
+    def with_tables(self, tables: Mapping[str, RuleTable]) -> "Workflow":
+        """The workflow as it is judged by these tables, by tool, instead of its own."""
+        rulings = {
+            tool: replace(ruling, table=tables.get(tool, ruling.table))
+            for tool, ruling in self.rulings.items()
+        }
+        return replace(self, rulings=rulings)

@@ -64,10 +64,11 @@ class ReplyDraft(Record):
 class RefundFacts(Facts):
     """What the refund rules may read."""
 
-    drifting: ClassVar[frozenset[str]] = frozenset({"days_since_delivery"})
+    drifting: ClassVar[frozenset[str]] = frozenset({"days_since_delivery", "agent_total"})
 
     amount: Money
     window_total: Money
+    agent_total: Money
     in_payment_currency: bool
     exceeds_refundable: bool
     captured_payments: Annotated[int, Field(ge=0)]

@@ -1,7 +1,5 @@
 """The refund workflow: its event, records, rules, roles and graph, put together."""
 
-from datetime import timedelta
-
 from graphs.refund.agents import Assessment, Triage
 from graphs.refund.graph import build
 from graphs.refund.records import (
@@ -15,7 +13,7 @@ from graphs.refund.records import (
 )
 from graphs.roles import load_roles, read_text
 from graphs.tables import TableSource
-from nodes.records import Source
+from nodes.records import Source, WindowStart
 from nodes.shapes import Json
 from nodes.windows import Subject
 from nodes.workflow import Ruling, Workflow
@@ -36,6 +34,11 @@ RECORDS = (
         tool="fraud.signals",
         arguments={"customer_id": "event.customer_id", "order_id": "event.order_id"},
     ),
+    Source(
+        name="history",
+        tool="payments.history",
+        arguments={"customer_id": "event.customer_id", "since": WindowStart("payments.refund")},
+    ),
 )
 SCOPE = (
     ("order.customer_id", "event.customer_id"),
@@ -45,10 +48,15 @@ SCOPE = (
 
 def refund_tables() -> tuple[TableSource, TableSource]:
     """The tables that judge refunds and replies; raises TableUnfit if the roles do not hold together."""
-    words = load_roles(_HERE).words(subjects={"customer"})
+    roles = load_roles(_HERE)
     return (
-        TableSource(package=_HERE, file="rules.yaml", facts=RefundFacts, words=words),
-        TableSource(package=_HERE, file="reply.yaml", facts=ReplyFacts, words=words),
+        TableSource(
+            package=_HERE,
+            file="rules.yaml",
+            facts=RefundFacts,
+            words=roles.words("payments.refund", subjects={"customer"}),
+        ),
+        TableSource(package=_HERE, file="reply.yaml", facts=ReplyFacts, words=roles.words("tickets.reply")),
     )
 
 
@@ -58,6 +66,7 @@ def refund_workflow() -> Workflow:
     refunds, replies = refund_tables()
     refund = Ruling(
         table=refunds.load(),
+        read=refunds.load,
         facts=refunds.facts,
         gather=refund_facts,
         own={
@@ -70,6 +79,7 @@ def refund_workflow() -> Workflow:
     )
     reply = Ruling(
         table=replies.load(),
+        read=replies.load,
         facts=replies.facts,
         gather=reply_facts,
         own={"ticket_id": "ticket.ticket_id", "customer_id": "customer.customer_id"},
@@ -80,7 +90,7 @@ def refund_workflow() -> Workflow:
         event_type="com.countersign.refund.requested",
         event=RefundRequest,
         title=lambda event: f"Refund for order {event.order_id}",
-        sources=(*RECORDS, _history(refund.longest_window)),
+        sources=RECORDS,
         scope=SCOPE,
         derive=derive,
         rulings={ruling.table.tool: ruling for ruling in (refund, reply)},
@@ -92,15 +102,6 @@ def refund_workflow() -> Workflow:
         owner=roles.owner,
         reviewer_view=roles.reviewer.view(),
         build=build,
-    )
-
-
-def _history(window: timedelta) -> Source:
-    """The customer's refunds, as far back as any window of the rules looks."""
-    return Source(
-        name="history",
-        tool="payments.history",
-        arguments={"customer_id": "event.customer_id", "since": lambda now: now - window},
     )
 
 

@@ -28,6 +28,8 @@ PEOPLE = {
     "lee": ["support_lead"],
     "max": ["support_lead"],
     "finn": ["finance"],
+    "kit": ["rule_keeper"],
+    "kai": ["rule_keeper", "support_lead"],
     "nora": [],
     "eve": ["finance"],
 }

@@ -20,6 +20,8 @@ BODIES = {
         "json": envelope("clean_29_90_1"),
         "headers": {"Content-Type": "application/cloudevents+json"},
     },
+    "draft_rule_table": {"json": {"workflow": "refund", "source": "table: [", "note": "Why."}},
+    "decide_rule_table": {"json": {"kind": "approve"}},
     "cast_vote": {"json": {"kind": "approve"}, "headers": {"If-Match": '"x"'}},
 }
 ROUTES = {one.on for role in PERMISSIONS.roles.values() for one in role.permissions}
@@ -34,6 +36,10 @@ WRITTEN_BY_HAND = {
         "get_review",
         "cast_vote",
         "verify_audit",
+        "list_rule_tables",
+        "get_rule_table",
+        "draft_rule_table",
+        "decide_rule_table",
     },
     "shop": {"receive_event", "list_cases", "get_case", "get_timeline", "list_verdicts"},
     "reader": {"list_cases", "get_case", "get_timeline", "list_verdicts"},

@@ -74,7 +74,7 @@ async def test_a_difference_is_told_row_by_row_and_on_the_cases_that_were_judged
     )
 
     told = json.loads(done.out)
-    assert {change["where"] for change in told["changes"]} == {f"row RF-{n}" for n in (81, 82, 83, 91)}
+    assert {change["where"] for change in told["changes"]} == {f"row RF-{n}" for n in (81, 82, 83, 84, 91)}
     assert told["judged"] == 3
     assert {case["case"] for case in told["cases"]} == {small.id}
     assert {(case["before"]["outcome"], case["after"]["outcome"]) for case in told["cases"]} == {
@@ -82,18 +82,23 @@ async def test_a_difference_is_told_row_by_row_and_on_the_cases_that_were_judged
     }
 
 
-async def test_a_table_with_other_windows_or_of_another_tool_is_not_judged_on_the_record(
-    tmp_path: Path,
+async def test_only_windows_that_the_record_holds_are_judged_again_and_only_tables_of_one_tool(
+    house: House, settings: Settings, tmp_path: Path
 ) -> None:
-    for folder in ("longer", "reply"):
+    for scene in ("many_small_01", "many_small_02"):
+        await house.after(scene)
+    env = {"DATABASE_URL": settings.database_url or "", "COUNTERSIGN_HOME": str(settings.home)}
+    for folder in ("longer", "shorter", "reply"):
         (tmp_path / folder).mkdir()
-    longer = table(tmp_path / "longer", ("over: 24h", "over: 48h"))
+    shorter = table(tmp_path / "shorter", ("per: customer, over: 24h", "per: customer, over: 1m"))
+    longer = table(tmp_path / "longer", ("per: customer, over: 24h", "per: customer, over: 48h"))
     reply = tmp_path / "reply" / "reply.yaml"
     reply.write_text(read_text("graphs.refund", "reply.yaml"), encoding="utf-8")
     shipped = table(tmp_path)
 
     compared = await countersign("rules", "diff", shipped, longer, env={})
-    on_record = await countersign("rules", "diff", shipped, longer, "--on-history", env={})
+    on_record = await countersign("rules", "diff", shipped, longer, "--on-history", env=env)
+    judged = await countersign("rules", "diff", shipped, shorter, "--on-history", "--json", env=env)
     another = await countersign("rules", "diff", shipped, reply, env={})
 
     assert (compared.code, compared.out) == (
@@ -104,7 +109,8 @@ async def test_a_table_with_other_windows_or_of_another_tool_is_not_judged_on_th
         ),
     )
     assert (on_record.code, another.code) == (1, 1)
-    assert "windows: recorded sums are over the windows of" in on_record.complaint
+    assert "windows: window_total: the record does not hold what it measures" in on_record.complaint
+    assert json.loads(judged.out)["judged"] > 0
     assert str(reply) in another.err
 
 

@@ -78,6 +78,7 @@ async def test_up_takes_cases_from_event_to_effect(
 
 
 async def test_up_without_people_says_how_to_add_one(settings: Settings, env: Environment) -> None:
+    settings.people_file.unlink()
     async with started("up", "--port", "0", env=env) as process:
         lines = await said(process, "countersign people add")
         assert lines[0].startswith("Countersign listens on http://127.0.0.1:")
@@ -88,6 +89,7 @@ async def test_up_without_people_says_how_to_add_one(settings: Settings, env: En
 
 
 async def test_what_up_suggests_works_while_it_runs(settings: Settings, env: Environment) -> None:
+    settings.people_file.unlink()
     async with started("up", "--port", "0", env=env) as process:
         lines = await said(process, "countersign people add")
         url = lines[0].removeprefix("Countersign listens on ")

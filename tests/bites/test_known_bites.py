@@ -27,6 +27,7 @@ from checkpoints.commands import CommandKind, add_command
 from checkpoints.errors import ThreadIsBusy
 from checkpoints.reviews import VoteKind
 from graphs.refund.graph import Builder
+from graphs.rulebook import Rulebook
 from graphs.runner import Runner, _case_state
 from nodes.context import Context
 from nodes.rules import Consequence, Outcome
@@ -329,13 +330,14 @@ def _caught(handler: ast.ExceptHandler) -> set[str | None]:
 
 
 def _later(house: House, then: Consequence) -> House:
-    """The same house under a later version of its rules, which says the same to every refund."""
+    """The same house after somebody put other rules under its cases, which say the same to every refund."""
     workflow = house.parts.workflows["refund"]
     ruling = workflow.rulings["payments.refund"]
     row = replace(ruling.table.rows[-1], when=(), then=then)
     table = replace(ruling.table, version="later", digest="of the later one", rows=(row,))
-    rulings = {**workflow.rulings, "payments.refund": replace(ruling, table=table)}
-    return House(replace(house.parts, workflows={"refund": replace(workflow, rulings=rulings)}))
+    rulebook = Rulebook(house.parts.database, {("refund", ruling.table.digest): table})
+    later = workflow.with_tables({"payments.refund": table})
+    return House(replace(house.parts, workflows={"refund": later}, rulebook=rulebook))
 
 
 async def test_R11_what_was_rejected_does_not_run_because_the_rules_changed(

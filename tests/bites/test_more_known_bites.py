@@ -107,7 +107,9 @@ async def test_T3_a_crash_between_a_steps_writes_and_its_checkpoint_loses_and_re
     assert (await house.case(case.id)).status is Status.CLOSED
     assert [effect.tool for effect in await house.effects(case.id)] == ["payments.refund", "tickets.reply"]
     assert await paid(house, SMALL) == [2990]
-    assert len(kinds) == len(await house.rows("SELECT DISTINCT id FROM audit_events"))
+    assert len(kinds) == len(
+        await house.rows("SELECT DISTINCT id FROM audit_events WHERE case_id IS NOT NULL")
+    )
     assert [kinds.count(kind) for kind in ("action.executed", "effect.done", "case.closed")] == [2, 2, 1]
 
 

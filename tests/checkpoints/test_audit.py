@@ -17,7 +17,6 @@ from checkpoints.audit import Event, Verification, grow_tree, tell, timeline, ve
 from checkpoints.canonical import NotCanonical
 from checkpoints.database import Database, open_database
 from checkpoints.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from graphs.wiring import Parts
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON_ONE_DATABASE = settings(
@@ -67,62 +66,67 @@ async def stored(database: Database) -> list[Event]:
     return [Event(**row) for row in found]
 
 
+@pytest.fixture
+async def empty(database_url: str) -> AsyncIterator[Database]:
+    """A database in which nothing has happened yet."""
+    async with open_database(database_url) as database:
+        yield database
+
+
 # --- telling ----------------------------------------------------------------------------------------------
 
 
-async def test_what_is_told_is_kept_as_it_is_and_in_its_order(parts: Parts) -> None:
+async def test_what_is_told_is_kept_as_it_is_and_in_its_order(empty: Database) -> None:
     events = [event(number) for number in (3, 1, 2)]
 
-    await append(parts.database, *events)
-    await append(parts.database, event(0))
+    await append(empty, *events)
+    await append(empty, event(0))
 
-    assert await stored(parts.database) == [*events, event(0)]
-
-
-async def test_what_is_told_twice_is_told_once(parts: Parts) -> None:
-    await append(parts.database, event(1), event(1))
-    await append(parts.database, event(1), event(2))
-
-    assert await stored(parts.database) == [event(1), event(2)]
+    assert await stored(empty) == [*events, event(0)]
 
 
-async def test_telling_it_again_otherwise_changes_nothing(parts: Parts) -> None:
-    await append(parts.database, event(1))
-    await append(parts.database, event(1, actor="person:mallory", data={}))
+async def test_what_is_told_twice_is_told_once(empty: Database) -> None:
+    await append(empty, event(1), event(1))
+    await append(empty, event(1), event(2))
 
-    assert await stored(parts.database) == [event(1)]
-
-
-async def test_telling_nothing_adds_nothing(parts: Parts) -> None:
-    await append(parts.database)
-
-    assert await stored(parts.database) == []
+    assert await stored(empty) == [event(1), event(2)]
 
 
-async def test_a_repeated_event_is_one_leaf(parts: Parts) -> None:
-    await append(parts.database, event(1))
-    assert await grow(parts.database) == 1
-    await append(parts.database, event(1))
+async def test_telling_it_again_otherwise_changes_nothing(empty: Database) -> None:
+    await append(empty, event(1))
+    await append(empty, event(1, actor="person:mallory", data={}))
 
-    assert await grow(parts.database) == 0
+    assert await stored(empty) == [event(1)]
 
 
-async def test_what_is_undone_was_never_told(parts: Parts) -> None:
+async def test_telling_nothing_adds_nothing(empty: Database) -> None:
+    await append(empty)
+
+    assert await stored(empty) == []
+
+
+async def test_a_repeated_event_is_one_leaf(empty: Database) -> None:
+    await append(empty, event(1))
+    assert await grow(empty) == 1
+    await append(empty, event(1))
+
+    assert await grow(empty) == 0
+
+
+async def test_what_is_undone_was_never_told(empty: Database) -> None:
     with suppress(LookupError):
-        async with parts.database.transaction() as tx:
+        async with empty.transaction() as tx:
             await tell(tx, event(1))
             raise LookupError
 
-    assert await stored(parts.database) == []
-    assert await grow(parts.database) == 0
+    assert await stored(empty) == []
+    assert await grow(empty) == 0
 
 
-async def test_a_timeline_is_one_cases_events_oldest_first(parts: Parts) -> None:
-    await append(
-        parts.database, event(1), event(2, case_id="c-2"), event(3), event(4, case_id=None), event(5)
-    )
+async def test_a_timeline_is_one_cases_events_oldest_first(empty: Database) -> None:
+    await append(empty, event(1), event(2, case_id="c-2"), event(3), event(4, case_id=None), event(5))
 
-    async with parts.database.transaction() as tx:
+    async with empty.transaction() as tx:
         first = await timeline(tx, "c-1", limit=2)
         rest = await timeline(tx, "c-1", limit=2, after=first[-1]["seq"])
 
@@ -145,94 +149,94 @@ UNKEEPABLE: list[dict[str, Any]] = [
 ]
 
 
-async def test_what_cannot_be_kept_as_it_is_is_refused_and_not_mangled(parts: Parts) -> None:
+async def test_what_cannot_be_kept_as_it_is_is_refused_and_not_mangled(empty: Database) -> None:
     for changes in UNKEEPABLE:
         with pytest.raises((psycopg.DataError, NotCanonical)):
-            await append(parts.database, event(1), event(2, **changes))
-        assert await stored(parts.database) == [], changes
+            await append(empty, event(1), event(2, **changes))
+        assert await stored(empty) == [], changes
 
 
 # --- the tree behind it -----------------------------------------------------------------------------------
 
 
-async def test_the_tree_grows_behind_the_events(parts: Parts) -> None:
+async def test_the_tree_grows_behind_the_events(empty: Database) -> None:
     events = [event(number) for number in range(7)]
-    await append(parts.database, *events[:4])
-    assert (await verified(parts.database)).size == 0
+    await append(empty, *events[:4])
+    assert (await verified(empty)).size == 0
 
-    assert await grow(parts.database) == 4
-    await append(parts.database, *events[4:])
-    assert await grow(parts.database) == 3
-    assert await grow(parts.database) == 0
+    assert await grow(empty) == 4
+    await append(empty, *events[4:])
+    assert await grow(empty) == 3
+    assert await grow(empty) == 0
 
     root = Frontier().extend(leaf_hash(told.entry) for told in events).root.hex()
-    assert await verified(parts.database) == Verification(events=7, size=7, root=root, faults=())
+    assert await verified(empty) == Verification(events=7, size=7, root=root, faults=())
 
 
-async def test_an_empty_log_verifies(parts: Parts) -> None:
-    assert await verified(parts.database) == Verification(events=0, size=0, root=EMPTY_ROOT.hex(), faults=())
+async def test_an_empty_log_verifies(empty: Database) -> None:
+    assert await verified(empty) == Verification(events=0, size=0, root=EMPTY_ROOT.hex(), faults=())
 
 
 async def test_a_tree_grown_in_small_steps_is_the_same_tree(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("checkpoints.audit._BATCH", 3)
     events = [event(number) for number in range(11)]
-    await append(parts.database, *events)
+    await append(empty, *events)
 
-    steps = [await grow(parts.database) for _ in range(5)]
+    steps = [await grow(empty) for _ in range(5)]
 
     assert steps == [3, 3, 3, 2, 0]
-    assert (await verified(parts.database)).root == Frontier().extend(
+    assert (await verified(empty)).root == Frontier().extend(
         leaf_hash(told.entry) for told in events
     ).root.hex()
 
 
-async def test_an_event_that_commits_late_comes_into_the_tree_late(parts: Parts) -> None:
-    async with parts.database.transaction() as tx:
+async def test_an_event_that_commits_late_comes_into_the_tree_late(empty: Database) -> None:
+    async with empty.transaction() as tx:
         await tell(tx, event(1))
-        await append(parts.database, event(2))
-        assert await grow(parts.database) == 1
+        await append(empty, event(2))
+        assert await grow(empty) == 1
 
-    assert await grow(parts.database) == 1
-    assert (await verified(parts.database)).holds
+    assert await grow(empty) == 1
+    assert (await verified(empty)).holds
     in_the_tree = await rows(
-        parts.database, "SELECT e.id FROM audit_leaves l JOIN audit_events e USING (seq) ORDER BY l.index"
+        empty, "SELECT e.id FROM audit_leaves l JOIN audit_events e USING (seq) ORDER BY l.index"
     )
     assert [row["id"] for row in in_the_tree] == ["e-2", "e-1"]
 
 
-async def test_a_second_sequencer_leaves_the_work_to_the_first(parts: Parts) -> None:
-    await append(parts.database, event(1))
-    async with parts.database.connection() as first, first.transaction():
+async def test_a_second_sequencer_leaves_the_work_to_the_first(empty: Database) -> None:
+    await append(empty, event(1))
+    async with empty.connection() as first, first.transaction():
         await first.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('countersign audit sequencer', 0))"
         )
-        assert await grow(parts.database) == 0
+        assert await grow(empty) == 0
 
-    assert await grow(parts.database) == 1
+    assert await grow(empty) == 1
 
 
-async def test_many_sequencers_at_once_do_no_harm(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_sequencers_at_once_do_no_harm(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("checkpoints.audit._BATCH", 3)
     events = [event(number) for number in range(40)]
 
     async def sequence() -> int:
         added = 0
-        while await rows(parts.database, "SELECT FROM audit_pending LIMIT 1"):
-            added += await grow(parts.database)
+        while await rows(empty, "SELECT FROM audit_pending LIMIT 1"):
+            added += await grow(empty)
         return added
 
     async def tell_in_pieces() -> None:
         for at in range(20, 40, 4):
-            await append(parts.database, *events[at : at + 4])
+            await append(empty, *events[at : at + 4])
 
-    await append(parts.database, *events[:20])
+    await append(empty, *events[:20])
     added, _ = await asyncio.gather(asyncio.gather(*(sequence() for _ in range(8))), tell_in_pieces())
 
     assert sum(added) + await sequence() == 40
-    assert await stored(parts.database) == events
-    assert (await verified(parts.database)).holds
+    assert await stored(empty) == events
+    assert (await verified(empty)).holds
 
 
 # --- an honest log verifies -------------------------------------------------------------------------------
@@ -274,15 +278,15 @@ NEXT_NUMBER = count()
         }
     ]
 )
-async def test_an_honest_log_always_verifies(parts: Parts, told: list[dict[str, Any]]) -> None:
+async def test_an_honest_log_always_verifies(empty: Database, told: list[dict[str, Any]]) -> None:
     events = [Event(id=f"e-{next(NEXT_NUMBER)}", **one) for one in told]
-    await append(parts.database, *events)
-    await grow(parts.database)
+    await append(empty, *events)
+    await grow(empty)
 
-    verification = await verified(parts.database)
+    verification = await verified(empty)
 
     assert verification.faults == ()
-    assert (await stored(parts.database))[-len(events) :] == events
+    assert (await stored(empty))[-len(events) :] == events
 
 
 @pytest.mark.parametrize("number", [1e16, -1e16, 1e300])

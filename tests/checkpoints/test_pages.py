@@ -37,6 +37,7 @@ def case_of(workflow: str, second: int) -> Case:
         workflow_version="1",
         event_source="/test",
         event_id=f"e-{number}",
+        rules={},
         event={},
         title="",
         opened_by="service:test",

@@ -66,6 +66,7 @@ async def add_received(parts: Parts, case_id: str) -> Case:
         event_source="/test",
         event_id=case_id,
         event={},
+        rules={},
         title="A case",
         opened_by="service:test",
         status=Status.RECEIVED,

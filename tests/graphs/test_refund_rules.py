@@ -13,7 +13,7 @@ from graphs.intake import CloudEvent, EventRefused
 from graphs.refund import refund_workflow
 from graphs.refund.records import RefundFacts
 from nodes.action import Proposal, Ref
-from nodes.judge import Judge
+from nodes.judge import Judge, no_deeds
 from nodes.rules import Outcome, RuleTable, Verdict
 from tests.house import LEE, House, refund_event
 from tools.contract import Arguments, Call, Record
@@ -36,6 +36,7 @@ def facts(minor: int = 2990, *, earlier: int = 0, **changes: Any) -> RefundFacts
     clean: dict[str, Any] = {
         "amount": euros(minor),
         "window_total": euros(minor + earlier),
+        "agent_total": euros(minor + earlier),
         "in_payment_currency": True,
         "exceeds_refundable": False,
         "captured_payments": 1,
@@ -415,7 +416,13 @@ async def judged(house: House, event: CloudEvent, **arguments: Any) -> Outcome:
     async def read(tool: str, given_arguments: Arguments) -> Record:
         return await parts.registry.call(parts.capability, tool, given_arguments, Call(key="read"))
 
-    judge = Judge(workflow=parts.workflows["refund"], registry=parts.registry, read=read, clock=parts.clock)
+    judge = Judge(
+        workflow=parts.workflows["refund"],
+        registry=parts.registry,
+        read=read,
+        deeds=no_deeds,
+        clock=parts.clock,
+    )
     return (await judge.judge({"event": event.data}, proposal)).verdict.outcome
 
 

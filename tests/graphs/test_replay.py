@@ -48,7 +48,8 @@ async def test_each_fact_is_recorded_with_its_source_its_trust_and_its_time(hous
 
     for event in await _told(house):
         for name, fact in event["data"]["facts"].items():
-            assert set(fact) == {"value", "source", "trust", "at"}, name
+            assert set(fact) - {"measured"} == {"value", "source", "trust", "at"}, name
+            assert ("measured" in fact) is (name in {"window_total", "agent_total"})
             assert fact["trust"] == ("model" if fact["source"].startswith("agent:") else "record")
 
 

@@ -23,6 +23,7 @@ WRITTEN_BY_HAND = {
     ("support_lead", Verb.DECIDE): {"payments.refund", "tickets.reply"},
     ("finance", Verb.DECIDE): {"payments.refund"},
     ("agent:policy", Verb.PROPOSE): {"payments.refund"},
+    ("rule_keeper", Verb.KEEP): {"payments.refund", "tickets.reply"},
     ("rule:tell", Verb.PROPOSE): {"tickets.reply"},
     ("rule:judge", Verb.READ): READS,
     ("gateway", Verb.EXECUTE): {"payments.refund", "tickets.reply"},

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from graphs.refund import refund_workflow
 from graphs.refund.records import RefundRequest, RefundTarget
-from nodes.judge import Judge
+from nodes.judge import Judge, no_deeds
 from nodes.records import (
     MASK,
     UnresolvedReference,
@@ -363,7 +363,11 @@ class Scoped:
 
     def strangers(self, workflow: Workflow | None = None) -> list[str]:
         judge = Judge(
-            workflow=workflow or refund_workflow(), registry=Registry([]), read=_unread, clock=lambda: NOW
+            workflow=workflow or refund_workflow(),
+            registry=Registry([]),
+            read=_unread,
+            deeds=no_deeds,
+            clock=lambda: NOW,
         )
         return judge.out_of_scope(self.records())
 

@@ -32,7 +32,7 @@ def shipped() -> str:
 
 def load(text: str) -> RuleTable:
     """The refund's table, as the workflow loads it."""
-    words = load_roles("graphs.refund").words(subjects={"customer"})
+    words = load_roles("graphs.refund").words("payments.refund", subjects={"customer"})
     return load_table(text, source=SOURCE, facts=RefundFacts, words=words)
 
 
@@ -81,7 +81,11 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         ["row RF-20", "overlaps"],
     ),
     "a condition lost": ("      fraud_signals: 0\n", "", ["row RF-81", "fraud_signals"]),
-    "a typo in a role": ("by: [support_lead]", "by: [support_laed]", ["row RF-91", "support_laed"]),
+    "a typo in a role": (
+        "by: [support_lead]",
+        "by: [support_laed]",
+        ["row RF-84", "row RF-91", "support_laed"],
+    ),
     "a typo in an owner": ("owner: fraud_team", "owner: fraud_taem", ["row RF-10", "fraud_taem"]),
     "a team that signs": ("by: [finance]", "by: [fraud_team]", ["row RF-92", "fraud_team"]),
     "a typo in an outcome": ("{investigate: fraud_signal", "{investigat: fraud_signal", ["row RF-10"]),
@@ -322,7 +326,7 @@ REPLY = read_text("graphs.refund", "reply.yaml")
     ],
 )
 def test_what_is_left_to_the_default_is_named(old: str, new: str, said: str) -> None:
-    words = load_roles("graphs.refund").words()
+    words = load_roles("graphs.refund").words("tickets.reply")
     assert old in REPLY
 
     with pytest.raises(TableUnfit, match=said):

@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from nodes.action import Proposal, Ref
 from nodes.facts import Fact, Facts, FactsUnfit, typed
-from nodes.judge import Judge, Judgement
+from nodes.judge import Judge, Judgement, no_deeds
 from nodes.permissions import Permission, Permissions, Role, Verb
 from nodes.records import View
 from nodes.rule_files import read_table
@@ -461,6 +461,10 @@ def _tool(name: str, effect: Effect) -> Tool:
     )
 
 
+def _unread(text: str, _source: str) -> RuleTable:
+    raise AssertionError(f"there is no other version: {text}")
+
+
 @dataclass(kw_only=True, slots=True)
 class Painter:
     """A workflow around one allowing table; what it gathers can be replaced."""
@@ -476,7 +480,9 @@ class Painter:
         async def read(tool: str, arguments: Arguments) -> Record:
             return await self.registry.call(capability, tool, arguments, Call(key="read"))
 
-        judge = Judge(workflow=self.workflow(), registry=self.registry, read=read, clock=lambda: NOW)
+        judge = Judge(
+            workflow=self.workflow(), registry=self.registry, read=read, deeds=no_deeds, clock=lambda: NOW
+        )
         return await judge.judge({"event": {"wall_id": "W-1"}}, self.proposal())
 
     def proposal(self) -> Proposal:
@@ -505,7 +511,10 @@ class Painter:
             derive=lambda *_: {},
             rulings={
                 "paint.coat": Ruling(
-                    table=table_of([always]), facts=Paint, gather=lambda *_: facts_of(self.gathered)
+                    table=table_of([always]),
+                    read=_unread,
+                    facts=Paint,
+                    gather=lambda *_: facts_of(self.gathered),
                 )
             },
             agents={},
