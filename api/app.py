@@ -2,10 +2,11 @@
 
 from fastapi import Depends, FastAPI
 
-from api import audit, cases, events, health, reviews, rules
+from api import audit, cases, delegations, events, health, review_acts, reviews, rules, stream
 from api.access import require_access
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
+from api.stream import Live
 from graphs.wiring import Parts
 
 
@@ -21,10 +22,14 @@ def create_app(parts: Parts) -> FastAPI:
         responses=PROBLEMS,
     )
     app.state.parts = parts
+    app.state.live = Live(parts)
     for router in (
         events.router,
         cases.router,
+        stream.router,
+        review_acts.router,
         reviews.router,
+        delegations.router,
         rules.router,
         audit.router,
         health.router,

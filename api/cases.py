@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.access import Caller, TheParts
-from api.shapes import CaseDetail, CaseOut, PageOut, TimelineEvent, VerdictOut
+from api.review_shapes import CaseDetail
+from api.shapes import CaseOut, PageOut, TimelineEvent, VerdictOut
 from checkpoints import cases
 from checkpoints.audit import timeline
 from checkpoints.cases import Status

@@ -19,17 +19,23 @@ from checkpoints.errors import (
     CaseNotFound,
     DatabaseAway,
     DatabaseUnusable,
+    DelegationNotFound,
     ReviewAlreadyDecided,
     ReviewNotFound,
     RuleTableNotFound,
     StaleDigest,
     UnknownCursor,
 )
-from graphs.decisions import NotEligible, ReviewExpired
+from graphs.acts import NothingAbove, NotWaitingForInfo
+from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
+from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
+from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.intake import EventRefused
+from graphs.lending import DelegationUnfit
 from graphs.people import PeopleFileUnfit
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
+from nodes.edits import PatchUnfit
 from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError
 
@@ -47,11 +53,24 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     DraftAlreadyDecided: HTTPStatus.CONFLICT,
     ReviewAlreadyDecided: HTTPStatus.CONFLICT,
     AlreadyVoted: HTTPStatus.CONFLICT,
+    DelegationNotFound: HTTPStatus.NOT_FOUND,
+    ReviewClaimed: HTTPStatus.CONFLICT,
+    ReviewParked: HTTPStatus.CONFLICT,
+    OverrideRequired: HTTPStatus.CONFLICT,
+    NothingToOverride: HTTPStatus.CONFLICT,
+    NothingAbove: HTTPStatus.CONFLICT,
+    NotWaitingForInfo: HTTPStatus.CONFLICT,
+    NotInBulk: HTTPStatus.CONFLICT,
+    TooManyEdits: HTTPStatus.CONFLICT,
     ReviewExpired: HTTPStatus.GONE,
     StaleDigest: HTTPStatus.PRECONDITION_FAILED,
     WrongContentType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     EventRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     TableUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PatchUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    EditUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    EditRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DelegationUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
     DatabaseUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
     PeopleFileUnfit: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -125,6 +144,8 @@ async def _known(_request: Request, error: Exception) -> Response:
     reason, fields = None, None
     if isinstance(error, EventRefused):
         reason, fields = error.reason, _fields([(item["field"], item["problem"]) for item in error.fields])
+    if isinstance(error, EditUnfit):
+        fields = _fields([(item["field"], item["problem"]) for item in error.fields])
     detail = _QUIET.get(kind) or str(error) or (kind.__doc__ or "").strip()
     return problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
 

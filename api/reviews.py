@@ -1,56 +1,101 @@
 """/reviews: what waits for people, and their votes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from api.access import Caller, TheParts
-from api.bodies import require_json, storable
-from api.cases import After, Id, Limit
-from api.shapes import PageOut, ReviewDetail, ReviewOut
+from api.bodies import require_json
+from api.cases import MOST_ROWS, Id
+from api.review_shapes import CountsOut, PreviewOut, ReviewDetail, ReviewOut
+from api.shapes import PageOut
+from api.vote_bodies import PatchStep, Strict, VoteIn, as_vote
 from checkpoints import reviews
 from checkpoints.database import Transaction
-from checkpoints.reviews import Review, ReviewStatus, VoteKind, votes_on
+from checkpoints.review_queue import Filter, Sort
+from checkpoints.reviews import Review, ReviewKind, ReviewStatus
+from checkpoints.votes import VoteKind, votes_on
+from graphs.acts import Acts
 from graphs.decisions import Ballot, Decisions
+from graphs.edits import Edits
+from graphs.queue_view import QueueView
+from graphs.wiring import Parts
 from nodes.permissions import Principal
 
 router = APIRouter(tags=["reviews"])
+
+LARGEST = 10**13
+Digest = Annotated[str | None, Header(max_length=200)]
+Word = Annotated[str | None, Field(pattern="^[A-Za-z0-9_.:-]{1,80}$")]
+Amount = Annotated[int | None, Field(ge=0, le=LARGEST)]
 
 
 class PreconditionMissing(Exception):
     """Send the digest of the action you saw: If-Match: "<digest>"."""
 
 
-class VoteIn(BaseModel):
-    """A vote. To reject needs a comment that says why."""
+class ReviewQuery(BaseModel):
+    """Which reviews are wanted, in which order; `q` is words that title, ids or arguments contain.
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    `role` asks for reviews that wait for this role now, `mine` for those that the caller may decide.
+    """
 
-    kind: Annotated[VoteKind, Field(strict=False)]
-    comment: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    model_config = ConfigDict(extra="forbid")
 
-    @model_validator(mode="after")
-    def _fits(self) -> "VoteIn":
-        if self.kind is VoteKind.REJECT and not (self.comment or "").strip():
-            raise ValueError("a rejection needs a comment")
-        if not storable(self.comment):
-            raise ValueError("the comment holds NUL characters or lone surrogates")
-        return self
+    status: ReviewStatus | None = ReviewStatus.OPEN
+    kind: ReviewKind | None = None
+    q: Annotated[str | None, Field(max_length=200)] = None
+    workflow: Word = None
+    risk: Word = None
+    rule: Word = None
+    role: Word = None
+    claimed_by: Word = None
+    case_id: Word = None
+    amount_min: Amount = None
+    amount_max: Amount = None
+    due_before: AwareDatetime | None = None
+    opened_before: AwareDatetime | None = None
+    sort: Sort = Sort.NEWEST
+    mine: bool = False
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] = 50
+    after: Annotated[str | None, Field(max_length=400)] = None
+
+    def wanted(self) -> Filter:
+        """The filter that it names."""
+        same = ("status", "kind", "workflow", "risk", "rule", "claimed_by", "case_id")
+        more = ("amount_min", "amount_max", "due_before", "opened_before")
+        return Filter(
+            **{name: getattr(self, name) for name in (*same, *more)},
+            search=(self.q or "").replace("\x00", "") or None,
+            roles=None if self.role is None else [self.role],
+        )
 
 
 @router.get("/reviews")
 async def list_reviews(
-    parts: TheParts,
-    _caller: Caller,
-    limit: Limit = 50,
-    after: After = None,
-    status: ReviewStatus | None = ReviewStatus.OPEN,
+    parts: TheParts, caller: Caller, query: Annotated[ReviewQuery, Query()]
 ) -> PageOut[ReviewOut]:
-    """Reviews, newest first; open ones unless another status is asked for."""
+    """Reviews, open ones unless another status is asked for, newest first unless sorted otherwise."""
     async with parts.database.transaction() as tx:
-        page = await reviews.list_reviews(tx, limit=limit, after=after, status=status)
+        page = await QueueView(parts).page(
+            tx,
+            query.wanted(),
+            caller,
+            sort=query.sort,
+            limit=query.limit,
+            after=query.after,
+            mine=query.mine,
+        )
     return PageOut(items=[ReviewOut.of(review) for review in page.items], next=page.next)
+
+
+@router.get("/reviews/counts")
+async def count_reviews(parts: TheParts, caller: Caller) -> CountsOut:
+    """How much there is to do, for everybody and for the caller."""
+    async with parts.database.transaction() as tx:
+        return CountsOut.model_validate(await QueueView(parts).counts(tx, caller))
 
 
 @router.get("/reviews/{review_id}")
@@ -59,7 +104,7 @@ async def get_review(parts: TheParts, caller: Caller, review_id: Id, response: R
     async with parts.database.transaction() as tx:
         review = await reviews.get_review(tx, review_id)
         response.headers["ETag"] = f'"{review.digest}"'
-        return await _detail(tx, Decisions(parts), review, caller)
+        return await detail(tx, parts, review, caller)
 
 
 @router.post("/reviews/{review_id}/votes", dependencies=[Depends(require_json)])
@@ -67,19 +112,72 @@ async def cast_vote(
     parts: TheParts,
     caller: Caller,
     review_id: Id,
-    vote: VoteIn,
-    if_match: Annotated[str | None, Header(max_length=200)] = None,
+    body: Annotated[Any, Body()],
+    if_match: Digest = None,
 ) -> ReviewDetail:
-    """Vote on exactly the action whose digest is in `If-Match`."""
-    if if_match is None or if_match.strip() in {"", "*"}:
-        raise PreconditionMissing
-    decisions = Decisions(parts)
-    ballot = Ballot(kind=vote.kind, digest=if_match.strip().strip('"'), comment=vote.comment)
-    review = await decisions.vote(review_id, ballot, caller)
+    """Say something to exactly the action whose digest is in `If-Match`, or in the body as `digest`.
+
+    Beside our own shape it understands LangChain's `HITLResponse` and `Decision`, and Agent Inbox's answers:
+    `respond` asks for information, `ignore` leaves the review open with a comment.
+    """
     async with parts.database.transaction() as tx:
-        return await _detail(tx, decisions, review, caller)
+        review = await reviews.get_review(tx, review_id)
+    vote = _vote(body, review)
+    digest = _digest(if_match, vote.digest)
+    decided = await _said(parts, review_id, vote, digest, caller)
+    async with parts.database.transaction() as tx:
+        return await detail(tx, parts, decided, caller)
 
 
-async def _detail(tx: Transaction, decisions: Decisions, review: Review, caller: Principal) -> ReviewDetail:
-    eligibility = await decisions.eligibility(tx, review, caller)
+class PreviewIn(Strict):
+    """An edit to be looked at before it is made."""
+
+    patch: Annotated[list[PatchStep], Field(min_length=1, max_length=50)]
+
+
+@router.post("/reviews/{review_id}/preview", dependencies=[Depends(require_json)])
+async def preview_edit(parts: TheParts, caller: Caller, review_id: Id, edit: PreviewIn) -> PreviewOut:
+    """What an edit would change, what the rules say to it, and who would have to sign it; nothing happens."""
+    steps = [step.model_dump() for step in edit.patch]
+    return PreviewOut.of(await Edits(parts).preview(review_id, steps, caller))
+
+
+def _vote(body: Any, review: Review) -> VoteIn:
+    """The vote that a body is; whatever it cannot be is told like any other unfit request."""
+    try:
+        return VoteIn.model_validate(as_vote(body, review.tool, review.action["arguments"]))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+    except ValueError as error:
+        wrong = {"type": "value_error", "loc": ("body",), "msg": str(error), "input": None}
+        raise RequestValidationError([wrong]) from error
+
+
+def _digest(if_match: str | None, in_body: str | None) -> str:
+    """The digest that was seen."""
+    sent = in_body if if_match is None else if_match
+    if sent is None or sent.strip() in {"", "*"}:
+        raise PreconditionMissing
+    return sent.strip().strip('"')
+
+
+async def _said(parts: Parts, review_id: str, vote: VoteIn, digest: str, caller: Principal) -> Review:
+    words = vote.comment or ""
+    match vote.kind:
+        case VoteKind.EDIT:
+            return await Edits(parts).commit(review_id, digest, vote.steps, words, caller)
+        case VoteKind.ESCALATE:
+            return await Acts(parts).escalate(review_id, digest, words, caller)
+        case VoteKind.REQUEST_INFO:
+            return await Acts(parts).ask_back(review_id, digest, words, caller)
+        case VoteKind.COMMENT:
+            return await Acts(parts).comment(review_id, words, caller)
+        case _:
+            ballot = Ballot(kind=vote.kind, digest=digest, comment=vote.comment, reason_code=vote.reason_code)
+            return await Decisions(parts).vote(review_id, ballot, caller)
+
+
+async def detail(tx: Transaction, parts: Parts, review: Review, caller: Principal) -> ReviewDetail:
+    """A review as the caller sees it."""
+    eligibility = await Decisions(parts).eligibility(tx, review, caller)
     return ReviewDetail.whole(review, await votes_on(tx, review.id), eligibility)

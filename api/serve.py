@@ -54,6 +54,7 @@ async def listening(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]
         yield _url(host, place.getsockname()[1])
     finally:
         server.should_exit = True
+        await app.state.live.end()
         await task
 
 

@@ -6,9 +6,6 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from checkpoints.cases import Case
-from checkpoints.effects import EffectRow
-from checkpoints.reviews import Review, ReviewStatus, Vote, VoteKind
-from nodes.permissions import Eligibility
 
 T = TypeVar("T")
 
@@ -45,41 +42,6 @@ class CaseOut(Shape):
     def of(cls, case: Case) -> "CaseOut":
         """The case's shape."""
         return cls.model_validate(case)
-
-
-class EffectOut(Shape):
-    """A deed of a case."""
-
-    key: str
-    tool: str
-    tool_version: str
-    arguments: dict[str, Any]
-    state: str
-    attempts: int
-    receipt: dict[str, Any] | None
-    error: str | None
-    intended_at: datetime
-    ended_at: datetime | None
-
-
-class CaseDetail(CaseOut):
-    """A case with its event, its reviews and its deeds."""
-
-    workflow_version: str
-    event: dict[str, Any]
-    reviews: list["ReviewOut"]
-    effects: list[EffectOut]
-
-    @classmethod
-    def whole(cls, case: Case, reviews: list[Review], effects: list[EffectRow]) -> "CaseDetail":
-        """The case with everything that belongs to it."""
-        return cls(
-            **CaseOut.of(case).model_dump(),
-            workflow_version=case.workflow_version,
-            event=case.event,
-            reviews=[ReviewOut.of(review) for review in reviews],
-            effects=[EffectOut.model_validate(effect) for effect in effects],
-        )
 
 
 class TimelineEvent(Shape):
@@ -131,70 +93,6 @@ class VerdictOut(Shape):
             proposal=told["proposal"],
             tool=told["proposed_tool"],
             facts=told["facts"],
-        )
-
-
-class ReviewOut(Shape):
-    """A review in a list."""
-
-    id: str
-    case_id: str
-    workflow: str
-    digest: str
-    tool: str
-    arguments: dict[str, Any]
-    ladder: list[dict[str, Any]]
-    risk: str
-    amount_minor: int | None
-    currency: str | None
-    status: ReviewStatus
-    opened_at: datetime
-    due_at: datetime
-    expires_at: datetime
-    decided_at: datetime | None
-
-    @classmethod
-    def of(cls, review: Review) -> "ReviewOut":
-        """The review's shape."""
-        return cls(**_review_fields(review))
-
-
-class VoteOut(Shape):
-    """A vote on a review."""
-
-    person: str
-    role: str
-    kind: VoteKind
-    comment: str | None
-    voted_at: datetime
-
-
-class ReviewDetail(ReviewOut):
-    """A review with the exact action, all that is shown beside it, and the votes.
-
-    `may_decide` and `why` are what the vote itself would check for whoever asks, on the permissions that are
-    `considered`.
-    """
-
-    action: dict[str, Any]
-    shown: dict[str, Any]
-    votes: list[VoteOut]
-    may_decide: bool
-    considered: list[dict[str, Any]]
-    why: str
-
-    @classmethod
-    def whole(cls, review: Review, votes: list[Vote], eligibility: Eligibility) -> "ReviewDetail":
-        """The review as one person sees it."""
-        still = review.status is ReviewStatus.OPEN
-        return cls(
-            **_review_fields(review),
-            action=review.action,
-            shown=review.shown,
-            votes=[VoteOut.model_validate(vote) for vote in votes],
-            may_decide=still and eligibility.allowed,
-            considered=[one.to_json() for one in eligibility.considered],
-            why=eligibility.why if still else f"already {review.status}",
         )
 
 
@@ -258,8 +156,3 @@ class ProblemOut(Shape):
     detail: str
     reason: str | None = None
     fields: list[dict[str, str]] | None = None
-
-
-def _review_fields(review: Review) -> dict[str, Any]:
-    own = {name: getattr(review, name) for name in ReviewOut.model_fields if hasattr(review, name)}
-    return own | {"tool": review.action["tool"], "arguments": review.action["arguments"]}

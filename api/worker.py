@@ -11,6 +11,7 @@ from checkpoints.errors import DatabaseAway
 from checkpoints.queue import queue_app
 from checkpoints.reaper import Reaper
 from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
+from graphs.deadlines import Deadlines
 from graphs.runner import Runner
 from graphs.wiring import Parts
 
@@ -33,7 +34,9 @@ async def run_worker(
         async with parts.database.connection() as connection:
             return await grow_tree(connection, parts.clock)
 
+    deadlines = Deadlines(parts)
     async with asyncio.TaskGroup() as group:
+        group.create_task(_every(pace.wake_every, deadlines.run, stop))
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.grow_every, grow, stop))

@@ -1,5 +1,6 @@
 """Cases: one run of a workflow on an event; the row says where it stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -86,6 +87,12 @@ async def get_case(tx: Transaction, case_id: str) -> Case:
     if row is None:
         raise CaseNotFound(f"there is no case {case_id}")
     return _case(row)
+
+
+async def get_cases(tx: Transaction, case_ids: Sequence[str]) -> dict[str, Case]:
+    """The cases with these ids, by id."""
+    rows = await tx.sql.execute(select(*_COLUMNS).where(schema.cases.c.id.in_(case_ids)))
+    return {row.id: _case(row) for row in rows}
 
 
 async def list_cases(

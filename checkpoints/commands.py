@@ -42,6 +42,11 @@ SELECT {", ".join(f"o.{name} AS command_{name}" for name in Command.__dataclass_
        {", ".join(f"c.{name} AS case_{name}" for name in Case.__dataclass_fields__)}
 FROM commands o JOIN cases c ON c.id = o.case_id WHERE o.id = %s AND o.done_at IS NULL
 """  # noqa: S608 - names of our own fields
+_WAITS = """
+UPDATE cases c SET status = 'waiting_review', updated_at = %s
+WHERE c.id = %s AND c.status IN ('received', 'running', 'approved', 'executed') AND EXISTS (
+    SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.kind = 'gate' AND r.status = 'open')
+"""
 _CLOSE = "UPDATE commands SET done_at = %s, outcome = %s WHERE id = %s AND done_at IS NULL"
 _COLUMNS = [schema.commands.c[name] for name in Command.__dataclass_fields__]
 
@@ -90,7 +95,14 @@ async def open_command(session: Session, command_id: str) -> tuple[Command, Case
     )
 
 
-async def close_command(session: Session, command_id: str, outcome: str, at: datetime) -> None:
-    """Mark a command as carried out, on the segment's own session."""
+async def close_command(
+    session: Session, command: Command, outcome: str, at: datetime, *, paused: bool = False
+) -> None:
+    """Mark a command as carried out, on the segment's own session.
+
+    A case whose segment paused while another of its reviews is open waits for that one.
+    """
     async with session.pipeline() as cursor:
-        await cursor.execute(_CLOSE, (at, outcome, command_id))
+        await cursor.execute(_CLOSE, (at, outcome, command.id))
+        if paused:
+            await cursor.execute(_WAITS, (at, command.case_id))

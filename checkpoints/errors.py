@@ -32,6 +32,10 @@ class ReviewAlreadyDecided(CheckpointsError):
     """Somebody has already decided this review."""
 
 
+class DelegationNotFound(CheckpointsError):
+    """There is no such delegation."""
+
+
 class AlreadyVoted(CheckpointsError):
     """This person has already voted on this review."""
 

@@ -20,16 +20,23 @@ REVIEW_KEY = "countersign"
 _ADVANCE = "SELECT countersign_advance(%s, %s, %s, %s, %s, %s, %s)"
 _OPEN_REVIEW = """
 WITH opened AS (
-    INSERT INTO reviews (id, case_id, workflow, interrupt_id, action, digest, shown, ladder, risk,
-                         amount_minor, currency, status, opened_at, due_at, expires_at)
-    VALUES (%(id)s, %(case_id)s, %(workflow)s, %(interrupt_id)s, %(action)s, %(digest)s, %(shown)s,
-            %(ladder)s, %(risk)s, %(amount_minor)s, %(currency)s, 'open',
-            %(opened_at)s, %(due_at)s, %(expires_at)s)
+    INSERT INTO reviews (id, case_id, workflow, interrupt_id, tool, rule, title, action, digest, shown,
+                         ladder, roles, risk, reversible, against, amount_minor, currency, status,
+                         opened_at, due_at, due_seconds, due_working, remind_at, expires_at)
+    VALUES (%(id)s, %(case_id)s, %(workflow)s, %(interrupt_id)s, %(tool)s, %(rule)s, %(title)s, %(action)s,
+            %(digest)s, %(shown)s, %(ladder)s, %(roles)s::text[], %(risk)s, %(reversible)s, %(against)s,
+            %(amount_minor)s, %(currency)s, 'open',
+            %(opened_at)s, %(due_at)s, %(due_seconds)s, %(due_working)s, %(remind_at)s, %(expires_at)s)
     ON CONFLICT (id) DO NOTHING RETURNING case_id
 )
 UPDATE cases SET status = 'waiting_review', reason = NULL, owner = %(owner)s, updated_at = %(opened_at)s
 WHERE id IN (SELECT case_id FROM opened)
 """
+_REVIEW_TIMES = ("opened_at", "due_at", "remind_at", "expires_at")
+_REVIEW_VALUES = (
+    *("id", "workflow", "tool", "rule", "title", "digest", "roles", "risk", "reversible", "against", "owner"),
+    *("amount_minor", "currency", "due_seconds", "due_working"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,8 @@ class Projection:
                 await self._open(cursor, interrupt.id, review)
 
     async def _open(self, cursor: AsyncCursor[DictRow], interrupt_id: str, review: dict[str, Any]) -> None:
-        row = {name: review[name] for name in ("id", "workflow", "digest", "risk", "owner")}
+        row = {name: review[name] for name in _REVIEW_VALUES}
         row |= {name: Jsonb(review[name]) for name in ("action", "shown", "ladder")}
-        row |= {name: datetime.fromisoformat(review[name]) for name in ("opened_at", "due_at", "expires_at")}
-        row |= {name: review.get(name) for name in ("amount_minor", "currency")}
+        row |= {name: datetime.fromisoformat(review[name]) for name in _REVIEW_TIMES}
         await cursor.execute(_OPEN_REVIEW, row | {"case_id": self.case_id, "interrupt_id": interrupt_id})
         await append_events(cursor, [Event.from_json(review["event"])])

@@ -1,18 +1,20 @@
 """Reviews: durable requests to people; a decision is written once, by compare-and-set."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, LiteralString
 
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 from sqlalchemy import Row, insert, select, update
 
 from checkpoints import schema
 from checkpoints.database import Transaction
-from checkpoints.errors import AlreadyVoted, ReviewNotFound
+from checkpoints.delegations import Delegation
+from checkpoints.errors import ReviewNotFound
 from checkpoints.pages import Page, keyset
 from checkpoints.session import Session
+from checkpoints.votes import Vote, approved_by, vote_of
 
 
 class ReviewStatus(StrEnum):
@@ -25,11 +27,11 @@ class ReviewStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
-class VoteKind(StrEnum):
-    """What a person says to a review."""
+class ReviewKind(StrEnum):
+    """What a review is for: to let a deed go, or to look at one that went through broken glass."""
 
-    APPROVE = "approve"
-    REJECT = "reject"
+    GATE = "gate"
+    AFTERWARDS = "afterwards"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,40 +41,61 @@ class Review:
     Attributes:
         action: the canonical action, resolved; what will run.
         digest: SHA-256 of `action`, what a vote binds itself to.
-        shown: what a reviewer is shown beside it: verdict, facts, evidence, recommendation, undo.
-        ladder: rungs `{role, people, why}`, all of which must approve.
+        shown: what a reviewer is shown beside it: verdict, facts, evidence, recommendation, undo, the hash.
+        ladder: rungs `{role, people, stage, asked, above, why}`, all of which must approve: `role` may do it
+            now, `asked` is whom the rules asked, `above` who may do it in their place after that.
+        roles: the roles of the rungs that are open now.
+        rule: the rule that asks for it.
+        against: what an approval goes against; it must then be an override.
+        version: counts up with every change of the row.
+        due_seconds: how long a rung has, in working time if `due_working`.
+        claimed_by: who works on it until `claimed_until`; nobody else decides it meanwhile.
+        paused_at: since when it waits for information, which `asked_by` asked for, until `info_until`.
+        wake_at: when time next does something to it.
     """
 
     id: str
     case_id: str
+    kind: ReviewKind = ReviewKind.GATE
     workflow: str
     interrupt_id: str
+    tool: str
+    rule: str | None
+    title: str
     action: dict[str, Any]
     digest: str
     shown: dict[str, Any]
     ladder: list[dict[str, Any]]
+    roles: list[str]
     risk: str
+    reversible: bool
+    against: str | None
     amount_minor: int | None
     currency: str | None
     status: ReviewStatus
+    version: int = 1
     opened_at: datetime
     due_at: datetime
-    expires_at: datetime
-    decided_at: datetime | None
+    due_seconds: int
+    due_working: bool
+    remind_at: datetime | None
+    expires_at: datetime | None
+    decided_at: datetime | None = None
+    claimed_by: str | None = None
+    claimed_until: datetime | None = None
+    assigned_by: str | None = None
+    paused_at: datetime | None = None
+    asked_by: str | None = None
+    info_until: datetime | None = None
 
+    def claimer(self, at: datetime) -> str | None:
+        """Who has it in hand at this time."""
+        return self.claimed_by if self.claimed_until is not None and self.claimed_until > at else None
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Vote:
-    """One person's decision on one review."""
-
-    id: str
-    review_id: str
-    person: str
-    role: str
-    kind: VoteKind
-    digest: str
-    comment: str | None
-    voted_at: datetime
+    @property
+    def due(self) -> timedelta:
+        """How long a rung has."""
+        return timedelta(seconds=self.due_seconds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,11 +105,12 @@ class Decision:
     status: ReviewStatus
     action: dict[str, Any]
     digest: str
+    shown: dict[str, Any]
+    ladder: list[dict[str, Any]]
     votes: tuple[Vote, ...]
 
 
 _COLUMNS = [schema.reviews.c[name] for name in Review.__dataclass_fields__]
-_VOTE_COLUMNS = [schema.votes.c[name] for name in Vote.__dataclass_fields__]
 
 
 async def get_review(tx: Transaction, review_id: str, *, lock: bool = False) -> Review:
@@ -95,7 +119,7 @@ async def get_review(tx: Transaction, review_id: str, *, lock: bool = False) -> 
     row = (await tx.sql.execute(query.with_for_update() if lock else query)).first()
     if row is None:
         raise ReviewNotFound(f"there is no review {review_id}")
-    return _review(row)
+    return review_of(row)
 
 
 async def list_reviews(
@@ -114,34 +138,51 @@ async def list_reviews(
     if case_id is not None:
         query = query.where(c.case_id == case_id)
     rows = (await tx.sql.execute(keyset(query, c.opened_at, c.id, after, limit))).all()
-    return Page.of([_review(row) for row in rows], limit, lambda review: (review.opened_at, review.id))
+    return Page.of([review_of(row) for row in rows], limit, lambda review: (review.opened_at, review.id))
 
 
-async def votes_on(tx: Transaction, review_id: str) -> list[Vote]:
-    """All votes on a review, oldest first."""
-    v = schema.votes.c
-    query = select(*_VOTE_COLUMNS).where(v.review_id == review_id).order_by(v.voted_at, v.id)
-    return [_vote(row._asdict()) for row in (await tx.sql.execute(query)).all()]
+async def open_gates(tx: Transaction, case_id: str) -> int:
+    """How many reviews of a case still hold its deeds up."""
+    c = schema.reviews.c
+    query = select(c.id).where(c.case_id == case_id, c.status == ReviewStatus.OPEN, c.kind == ReviewKind.GATE)
+    return len((await tx.sql.execute(query)).all())
 
 
-async def add_vote(tx: Transaction, vote: Vote) -> None:
-    """Add a vote; the review must be locked. Raises AlreadyVoted if this person has one there."""
-    if any(vote.person == earlier.person for earlier in await votes_on(tx, vote.review_id)):
-        raise AlreadyVoted
-    values = {name: getattr(vote, name) for name in Vote.__dataclass_fields__}
-    await tx.sql.execute(insert(schema.votes).values(values))
+async def add_review(tx: Transaction, review: Review) -> None:
+    """Store a review that no graph asked for."""
+    values = {name: getattr(review, name) for name in Review.__dataclass_fields__}
+    await tx.sql.execute(insert(schema.reviews).values(values))
+
+
+async def change_review(tx: Transaction, review_id: str, **values: Any) -> None:
+    """Change an open review that is locked."""
+    c = schema.reviews.c
+    query = update(schema.reviews).where(c.id == review_id)
+    await tx.sql.execute(query.values(**values, version=c.version + 1))
 
 
 async def decide_review(tx: Transaction, review_id: str, status: ReviewStatus, at: datetime) -> bool:
     """Close an open review; returns False if it was not open any more."""
     c = schema.reviews.c
     query = update(schema.reviews).where(c.id == review_id, c.status == ReviewStatus.OPEN)
-    result = await tx.sql.execute(query.values(status=status, decided_at=at).returning(c.id))
-    return result.first() is not None
+    closed = query.values(status=status, decided_at=at, paused_at=None, version=c.version + 1)
+    return (await tx.sql.execute(closed.returning(c.id))).first() is not None
 
 
+async def next_due(tx: Transaction, at: datetime) -> Review | None:
+    """A review to which time has something to do, locked; one that another worker holds is passed over."""
+    c = schema.reviews.c
+    query = select(*_COLUMNS).where(c.wake_at <= at).order_by(c.wake_at, c.id).limit(1)
+    row = (await tx.sql.execute(query.with_for_update(skip_locked=True))).first()
+    return None if row is None else review_of(row)
+
+
+_TURNED_DOWN = """
+SELECT id FROM reviews
+WHERE case_id = %s AND tool = %s AND kind = 'gate' AND status IN ('rejected', 'expired') LIMIT 1
+"""
 _STANDING = """
-SELECT r.status, r.action, r.digest AS signed, v.*
+SELECT r.status, r.action, r.digest AS signed, r.shown, r.ladder, v.*
 FROM reviews r LEFT JOIN votes v ON v.review_id = r.id
 WHERE r.id = %s ORDER BY v.voted_at, v.id
 """
@@ -161,21 +202,45 @@ class SessionReviews:
         if not rows:
             return None
         votes = tuple(
-            _vote({name: row[name] for name in Vote.__dataclass_fields__}) for row in rows if row["id"]
+            vote_of({name: row[name] for name in Vote.__dataclass_fields__}) for row in rows if row["id"]
         )
         review = rows[0]
         return Decision(
             status=ReviewStatus(review["status"]),
             action=review["action"],
             digest=review["signed"],
+            shown=review["shown"],
+            ladder=review["ladder"],
             votes=votes,
         )
 
+    async def approved_by(
+        self, human: str, *, tool: str, since: datetime, but: str = ""
+    ) -> list[tuple[int, str]]:
+        """The amounts that these eyes have signed for a tool since then, one review aside."""
+        async with self.session.turn:
+            return await approved_by(self.session.connection, human, tool=tool, since=since, but=but)
 
-def _review(row: Row[Any]) -> Review:
+    async def turned_down(self, case_id: str, tool: str) -> bool:
+        """Whether people have rejected, or let expire, anything with this tool in this case."""
+        return await self._row(_TURNED_DOWN, case_id, tool) is not None
+
+    async def delegation(self, delegation_id: str) -> Delegation | None:
+        """The delegation with this id."""
+        row = await self._row("SELECT * FROM delegations WHERE id = %s", delegation_id)
+        return None if row is None else Delegation(**row)
+
+    async def rule_author(self, digest: str) -> str | None:
+        """Who drafted the rule table with this digest."""
+        row = await self._row("SELECT drafted_by FROM rule_tables WHERE digest = %s", digest)
+        return None if row is None else str(row["drafted_by"])
+
+    async def _row(self, query: LiteralString, *values: str) -> DictRow | None:
+        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+            return await (await cursor.execute(query, values)).fetchone()
+
+
+def review_of(row: Row[Any]) -> Review:
+    """A review from its row."""
     values = row._asdict()
-    return Review(**values | {"status": ReviewStatus(values["status"])})
-
-
-def _vote(values: dict[str, Any]) -> Vote:
-    return Vote(**values | {"kind": VoteKind(values["kind"])})
+    return Review(**values | {"status": ReviewStatus(values["status"]), "kind": ReviewKind(values["kind"])})

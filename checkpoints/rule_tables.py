@@ -1,6 +1,6 @@
 """Rule tables as they are drafted, put in force and retired; of a workflow's tool one is in force."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,13 @@ async def get_table(tx: Transaction, digest: str, *, lock: bool = False) -> Stor
     if found is None:
         raise RuleTableNotFound(f"there is no rule table {digest}")
     return found
+
+
+async def authors_of(tx: Transaction, digests: Sequence[str]) -> dict[str, str]:
+    """Who drafted the versions with these digests."""
+    c = schema.rule_tables.c
+    rows = await tx.sql.execute(select(c.digest, c.drafted_by).where(c.digest.in_(digests)))
+    return {row.digest: row.drafted_by for row in rows}
 
 
 async def list_tables(

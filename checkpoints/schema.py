@@ -2,7 +2,9 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -14,7 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -26,12 +28,20 @@ metadata = MetaData(
 )
 
 
+WAKE_AT = (
+    "CASE WHEN status <> 'open' THEN NULL"
+    " WHEN paused_at IS NOT NULL THEN LEAST(info_until, expires_at)"
+    " ELSE LEAST(remind_at, due_at, expires_at) END"
+)
+"""When time next does something to a review."""
+
+
 def _at(name: str, *, nullable: bool = True) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
-def _text(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=nullable)
+def _text(name: str, *, nullable: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=nullable, server_default=default)
 
 
 def _json(name: str, *, nullable: bool = False) -> Column[object]:
@@ -87,23 +97,43 @@ reviews = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _case_id(),
+    _text("kind", default="gate"),
     _text("workflow"),
     _text("interrupt_id"),
+    _text("tool"),
+    _text("rule", nullable=True),
+    _text("title"),
     _json("action"),
     _text("digest"),
     _json("shown"),
     _json("ladder"),
+    Column("roles", ARRAY(Text), nullable=False),
     _text("risk"),
+    Column("reversible", Boolean, nullable=False),
+    _text("against", nullable=True),
     Column("amount_minor", BigInteger, nullable=True),
     _text("currency", nullable=True),
     _text("status"),
+    Column("version", Integer, nullable=False, server_default="1"),
     _at("opened_at", nullable=False),
     _at("due_at", nullable=False),
-    _at("expires_at", nullable=False),
+    Column("due_seconds", Integer, nullable=False),
+    Column("due_working", Boolean, nullable=False),
+    _at("remind_at"),
+    _at("expires_at"),
     _at("decided_at"),
+    _text("claimed_by", nullable=True),
+    _at("claimed_until"),
+    _text("assigned_by", nullable=True),
+    _at("paused_at"),
+    _text("asked_by", nullable=True),
+    _at("info_until"),
+    Column("wake_at", DateTime(timezone=True), Computed(WAKE_AT, persisted=True), nullable=True),
     Index(None, "opened_at", "id"),
     Index(None, "status", "opened_at", "id"),
+    Index(None, "status", "due_at", "id"),
     Index(None, "case_id"),
+    Index("reviews_wake_at_idx", "wake_at", "id", postgresql_where="wake_at IS NOT NULL"),
 )
 
 votes = Table(
@@ -112,12 +142,44 @@ votes = Table(
     Column("id", Text, primary_key=True),
     Column("review_id", Text, ForeignKey("reviews.id"), nullable=False),
     _text("person"),
-    _text("role"),
+    Column("humans", ARRAY(Text), nullable=False),
+    _text("on_behalf_of", nullable=True),
+    _text("delegation", nullable=True),
+    _text("role", nullable=True),
+    Column("rung", Integer, nullable=True),
     _text("kind"),
     _text("digest"),
+    _text("reason_code", nullable=True),
     _text("comment", nullable=True),
+    _json("patch", nullable=True),
     _at("voted_at", nullable=False),
-    UniqueConstraint("review_id", "person"),
+    Index(None, "review_id"),
+    Index(
+        "votes_decided_once_key",
+        "review_id",
+        "person",
+        unique=True,
+        postgresql_where="kind IN ('approve', 'override', 'break_glass', 'reject')",
+    ),
+    Index("votes_humans_idx", "humans", postgresql_using="gin"),
+)
+
+delegations = Table(
+    "delegations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("from_person"),
+    _text("to_person"),
+    _text("workflow", nullable=True),
+    Column("amount_minor", BigInteger, nullable=True),
+    _text("currency", nullable=True),
+    _text("reason"),
+    _at("starts_at", nullable=False),
+    _at("ends_at", nullable=False),
+    _at("created_at", nullable=False),
+    _at("revoked_at"),
+    Index(None, "to_person"),
+    Index(None, "from_person"),
 )
 
 grants = Table(

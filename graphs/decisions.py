@@ -1,45 +1,64 @@
 """Decisions: a vote, checked and written once, with the grant it gives and the wake-up of its graph."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from checkpoints.audit import Event, tell
-from checkpoints.cases import Case, Status, get_case, move_case
-from checkpoints.commands import Command, CommandKind
+from checkpoints.audit import tell
 from checkpoints.database import Transaction
 from checkpoints.effects import Grant, add_grant
-from checkpoints.errors import AlreadyVoted, ReviewAlreadyDecided, StaleDigest
-from checkpoints.reviews import (
-    Review,
-    ReviewStatus,
-    Vote,
-    VoteKind,
-    add_vote,
-    decide_review,
-    get_review,
-    votes_on,
-)
+from checkpoints.errors import AlreadyVoted
+from checkpoints.reviews import Review, ReviewKind, ReviewStatus, add_review, get_review
+from checkpoints.votes import APPROVING, DECIDING, Vote, VoteKind, add_vote, votes_on
+from graphs.closing import NotEligible, close, refresh_roles, review_event, unfit
+from graphs.electorate import Electorate, amount_of
 from graphs.wiring import Parts
-from nodes.permissions import Eligibility, Principal, may_decide
-from tools.money import Money
+from nodes.eligibility import open_rungs
+from nodes.permissions import Eligibility, Kind, Principal, Verb
+
+AFTERWARDS_DUE = timedelta(days=3)
+"""How long people have to look at what went through broken glass; it never goes away by itself."""
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
-class NotEligible(Exception):
-    """This principal may not decide this review; the attempt is on the record."""
+class OverrideReason(StrEnum):
+    """Why somebody approves against the recommendation or the policy."""
+
+    GOODWILL = "goodwill"
+    POLICY_EXCEPTION = "policy_exception"
+    AGENT_MISTAKEN = "agent_mistaken"
+    DATA_OUTDATED = "data_outdated"
+    LEGAL_DEMAND = "legal_demand"
+    EMERGENCY = "emergency"
 
 
-class ReviewExpired(Exception):
-    """The review has expired; it cannot be decided any more."""
+class OverrideRequired(Exception):
+    """To approve this goes against what was recommended: it takes an override, with a reason code."""
+
+
+class NothingToOverride(Exception):
+    """Nothing speaks against this action: approve it."""
+
+
+class NotInBulk(Exception):
+    """This action is too grave, or too different, to be decided together with others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ballot:
-    """What somebody wants to vote: the kind, the digest they saw, and a comment."""
+    """What somebody wants to vote: the kind, the digest they saw, and why.
+
+    Attributes:
+        bulk: it is one of many that are decided with one click.
+    """
 
     kind: VoteKind
     digest: str
     comment: str | None = None
+    reason_code: str | None = None
+    bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,94 +68,110 @@ class Decisions:
     parts: Parts
 
     async def vote(self, review_id: str, ballot: Ballot, principal: Principal) -> Review:
-        """Cast a vote; returns the review as it then stands.
+        """Cast a vote that decides; returns the review as it then stands.
 
         Votes on one review are taken one at a time; exactly one decision stands.
 
         Raises:
-            ReviewNotFound, ReviewAlreadyDecided, AlreadyVoted, StaleDigest, NotEligible, ReviewExpired.
+            ReviewNotFound, ReviewAlreadyDecided, AlreadyVoted, StaleDigest, NotEligible, ReviewExpired,
+            ReviewClaimed, ReviewParked, OverrideRequired, NothingToOverride, NotInBulk.
         """
+        assert ballot.kind in DECIDING
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id, lock=True)
-            refusal = await self._refusal(tx, review, ballot, principal)
-            if refusal is None:
-                await self._cast(tx, review, ballot, principal)
+            await self._alone_on_the_sums_of(tx, principal)
+            standing = await self._standing(tx, review, ballot, principal)
+            if isinstance(standing, Eligibility):
+                await self._cast(tx, review, ballot, principal, standing)
                 return await get_review(tx, review_id)
-            await self._record_denial(tx, review, ballot, principal, refusal)
-        raise refusal
+            why = {"why": type(standing).__name__, "message": str(standing), "vote_kind": ballot.kind}
+            await tell(tx, review_event(self.parts, review, "vote.denied", principal.actor, **why))
+        raise standing
 
     async def eligibility(self, tx: Transaction, review: Review, principal: Principal) -> Eligibility:
         """Whether the principal may decide, by the same code for the list and for the vote."""
-        case = await get_case(tx, review.case_id)
-        return may_decide(
-            principal,
-            tool=review.action["tool"],
-            ladder=_open_rungs(review, await votes_on(tx, review.id)),
-            amount=_amount(review),
-            involved=_involved(case, review),
-            permissions=self.parts.workflows[review.workflow].permissions,
+        return await Electorate(self.parts).eligibility(tx, review, principal)
+
+    async def _alone_on_the_sums_of(self, tx: Transaction, principal: Principal) -> None:
+        """One vote of a person at a time, so that two cannot both be the last within a day's limit."""
+        await tx.driver.execute(_ALONE, (f"signs for: {principal.eyes}",))
+
+    async def _standing(
+        self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal
+    ) -> Eligibility | Exception:
+        """By which right the vote is cast, or why it is not."""
+        if (refusal := await unfit(tx, self.parts, review, principal, ballot.digest)) is not None:
+            return refusal
+        if any(v.person == principal.actor and v.kind in DECIDING for v in await votes_on(tx, review.id)):
+            return AlreadyVoted()
+        if (refusal := _misfit(review, ballot)) is not None:
+            return refusal
+        breaking = ballot.kind is VoteKind.BREAK_GLASS
+        found = await self.eligibility(tx, review, principal)
+        if breaking:
+            found = self._glass(review, principal, found)
+        return found if found.allowed else NotEligible(found.why)
+
+    def _glass(self, review: Review, principal: Principal, own: Eligibility) -> Eligibility:
+        """Whether somebody may sign alone, for all rungs, in an emergency."""
+        refused = Eligibility(allowed=False, role=None, why="no role of yours breaks the glass")
+        if principal.kind is not Kind.PERSON or review.kind is not ReviewKind.GATE:
+            return refused
+        if own.involved:
+            return own
+        permissions = self.parts.workflows[review.workflow].permissions
+        held = sorted(principal.roles)
+        permit = permissions.decide(held, Verb.BREAK_GLASS, review.tool, amount_of(review))
+        if permit.role is None:
+            return replace(refused, why=permit.why, considered=permit.considered)
+        return Eligibility(
+            allowed=True,
+            role=permit.role,
+            why=permit.why,
+            considered=permit.considered,
+            humans=(principal.eyes,),
         )
 
-    async def _refusal(
-        self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal
-    ) -> Exception | None:
-        if review.status is not ReviewStatus.OPEN:
-            deciders = ", ".join(vote.person for vote in await votes_on(tx, review.id)) or "the system"
-            return ReviewAlreadyDecided(f"already {review.status} by {deciders}")
-        if any(vote.person == principal.actor for vote in await votes_on(tx, review.id)):
-            return AlreadyVoted()
-        eligibility = await self.eligibility(tx, review, principal)
-        if not eligibility.allowed:
-            return NotEligible(eligibility.why)
-        if ballot.digest != review.digest:
-            return StaleDigest()
-        if review.expires_at <= self.parts.clock():
-            return ReviewExpired("the review has expired")
-        return None
-
-    async def _cast(self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal) -> None:
-        now = self.parts.clock()
-        role = (await self.eligibility(tx, review, principal)).role
-        assert role is not None
+    async def _cast(
+        self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal, by: Eligibility
+    ) -> None:
         vote = Vote(
             id=self.parts.ids(),
             review_id=review.id,
             person=principal.actor,
-            role=role,
+            humans=list(by.humans),
+            on_behalf_of=by.on_behalf_of,
+            delegation=by.delegation,
+            role=by.role,
+            rung=by.rung if ballot.kind in APPROVING else None,
             kind=ballot.kind,
             digest=ballot.digest,
+            reason_code=ballot.reason_code,
             comment=ballot.comment,
-            voted_at=now,
+            voted_at=self.parts.clock(),
         )
         await add_vote(tx, vote)
-        await tell(
-            tx,
-            self._event(
-                review,
-                "vote.cast",
-                principal,
-                vote=vote.id,
-                vote_kind=vote.kind,
-                role=role,
-                comment=vote.comment,
-            ),
-        )
+        await tell(tx, review_event(self.parts, review, _told(ballot.kind), principal.actor, **_data(vote)))
         if ballot.kind is VoteKind.REJECT:
-            await self._decide(tx, review, ReviewStatus.REJECTED, principal)
-        elif await self._complete(tx, review):
-            await self._grant(tx, review)
-            await self._decide(tx, review, ReviewStatus.APPROVED, principal)
+            await close(tx, self.parts, review, ReviewStatus.REJECTED, principal.actor)
+            return
+        votes = await votes_on(tx, review.id)
+        if open_rungs(review.ladder, votes):
+            await refresh_roles(tx, review, review.ladder, votes)
+            return
+        if review.kind is ReviewKind.GATE:
+            await self._grant(tx, review, votes)
+        await close(tx, self.parts, review, ReviewStatus.APPROVED, principal.actor)
+        if ballot.kind is VoteKind.BREAK_GLASS:
+            await self._look_afterwards(tx, review, vote)
 
-    async def _complete(self, tx: Transaction, review: Review) -> bool:
-        """Whether every rung has the approvals it asks for."""
-        approvals = [vote.role for vote in await votes_on(tx, review.id) if vote.kind is VoteKind.APPROVE]
-        return all(approvals.count(rung["role"]) >= rung["people"] for rung in review.ladder)
-
-    async def _grant(self, tx: Transaction, review: Review) -> None:
+    async def _grant(self, tx: Transaction, review: Review, votes: list[Vote]) -> None:
         people = [
-            {"person": vote.person, "role": vote.role, "vote": vote.id}
-            for vote in await votes_on(tx, review.id)
+            {"person": vote.person, "role": vote.role, "vote": vote.id, "on_behalf_of": vote.on_behalf_of}
+            for vote in votes
+            if vote.kind in APPROVING
         ]
+        assert review.expires_at is not None, "what lets a deed go expires"
         grant = Grant(
             id=str(uuid5(NAMESPACE_OID, f"grant/{review.id}")),
             case_id=review.case_id,
@@ -150,55 +185,51 @@ class Decisions:
         )
         await add_grant(tx, grant)
 
-    async def _decide(
-        self, tx: Transaction, review: Review, status: ReviewStatus, principal: Principal
-    ) -> None:
+    async def _look_afterwards(self, tx: Transaction, review: Review, vote: Vote) -> None:
+        """Broken glass: an alert now, and a review of it by those who were not asked."""
         now = self.parts.clock()
-        if not await decide_review(tx, review.id, status, now):
-            raise ReviewAlreadyDecided
-        standing = Status.APPROVED if status is ReviewStatus.APPROVED else Status.RUNNING
-        await move_case(tx, review.case_id, standing, now)
-        await tell(tx, self._event(review, f"review.{status}", principal, digest=review.digest))
-        command = Command(
-            id=self.parts.ids(),
-            case_id=review.case_id,
-            kind=CommandKind.RESUME,
-            dedupe_key=f"review:{review.id}",
-            payload={"interrupt": review.interrupt_id},
-            created_at=now,
+        later = replace(
+            review,
+            id=str(uuid5(NAMESPACE_OID, f"afterwards/{review.id}")),
+            kind=ReviewKind.AFTERWARDS,
+            shown=review.shown | {"broken_glass": _data(vote), "signed_by": [vote.person]},
+            roles=[review.ladder[at]["role"] for at in open_rungs(review.ladder, ())],
+            against=None,
+            status=ReviewStatus.OPEN,
+            version=1,
+            opened_at=now,
+            due_at=now + AFTERWARDS_DUE,
+            due_seconds=int(AFTERWARDS_DUE.total_seconds()),
+            due_working=False,
+            remind_at=now + AFTERWARDS_DUE / 2,
+            expires_at=None,
+            claimed_by=None,
+            claimed_until=None,
+            assigned_by=None,
         )
-        await self.parts.queue.enqueue(tx, command)
-
-    async def _record_denial(
-        self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal, refusal: Exception
-    ) -> None:
-        why = {"why": type(refusal).__name__, "message": str(refusal), "vote_kind": ballot.kind}
-        await tell(tx, self._event(review, "vote.denied", principal, **why))
-
-    def _event(self, review: Review, kind: str, principal: Principal, **data: object) -> Event:
-        return Event(
-            id=self.parts.ids(),
-            case_id=review.case_id,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data={"review": review.id, **data},
+        await add_review(tx, later)
+        broken = review_event(
+            self.parts, review, "review.broken_glass", vote.person, afterwards=later.id, **_data(vote)
         )
+        await tell(tx, broken, review_event(self.parts, later, "review.opened", "rule:break_glass"))
 
 
-def _amount(review: Review) -> Money | None:
-    if review.amount_minor is None or review.currency is None:
-        return None
-    return Money(amount_minor=review.amount_minor, currency=review.currency)
+def _misfit(review: Review, ballot: Ballot) -> Exception | None:
+    """Whether this kind of vote fits the review."""
+    if ballot.kind is VoteKind.APPROVE and review.against is not None:
+        return OverrideRequired(f"to approve goes against the {review.against}: it takes an override")
+    if ballot.kind is VoteKind.OVERRIDE and review.against is None:
+        return NothingToOverride()
+    if ballot.bulk and (review.risk == "high" or not review.reversible or review.against is not None):
+        return NotInBulk("high-risk, irreversible and overriding decisions are taken one by one")
+    return None
 
 
-def _open_rungs(review: Review, votes: list[Vote]) -> list[dict[str, Any]]:
-    """The rungs that still lack approvals; all of them once none does."""
-    approvals = [vote.role for vote in votes if vote.kind is VoteKind.APPROVE]
-    lacking = [rung for rung in review.ladder if approvals.count(rung["role"]) < rung["people"]]
-    return lacking or review.ladder
+def _told(kind: VoteKind) -> str:
+    return "vote.override" if kind is VoteKind.OVERRIDE else "vote.cast"
 
 
-def _involved(case: Case, review: Review) -> frozenset[str]:
-    """Whoever asked or proposed: separation of duties over the lineage."""
-    return frozenset({case.opened_by, review.action["proposer"]})
+def _data(vote: Vote) -> dict[str, Any]:
+    """What the record says of a vote."""
+    names = ("role", "rung", "on_behalf_of", "delegation", "humans", "reason_code", "comment", "digest")
+    return {"vote": vote.id, "vote_kind": vote.kind} | {name: getattr(vote, name) for name in names}

@@ -12,7 +12,7 @@ from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
 from checkpoints.rule_tables import tables_in_force
 from graphs.wiring import Parts
-from nodes.judge import Judge, no_deeds
+from nodes.judge import Judge, no_decision, no_deeds
 from nodes.permissions import Principal
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolRefused
@@ -76,6 +76,7 @@ class Intake:
             registry=self.parts.registry,
             read=self._read,
             deeds=no_deeds,
+            decided=no_decision,
             clock=self.parts.clock,
         )
         try:

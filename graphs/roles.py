@@ -1,21 +1,25 @@
 """Role files: what people may sign and what agents may see, read from YAML and refused if anything is odd."""
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import date, time, timedelta
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nodes.agent import AgentRole, Output
 from nodes.gateway import GATEWAY
+from nodes.hours import Hours
 from nodes.judge import JUDGE
 from nodes.permissions import Permission, Permissions, Role, RolesUnfit, Verb
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
 from nodes.strict_yaml import TableUnfit, load_yaml, parse_money
 from nodes.windows import AGENT
-from tools.money import Currency
+from tools.money import Currency, Money
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
 
@@ -44,8 +48,32 @@ class _Person(_Strict):
     decides: list[str]
     limit: str
     denied: list[str] = []
+    per_day: str | None = None
     keeps: list[str] = []
+    manages: list[str] = []
+    breaks_glass: list[str] = []
     includes: list[Name] = []
+
+
+class _Hours(_Strict):
+    """Working hours, in which rule tables may count how long a review has."""
+
+    timezone: str
+    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)]
+    opens: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    closes: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    holidays: list[date] = []
+
+    def hours(self, place: str) -> Hours:
+        opens, closes = time.fromisoformat(self.opens), time.fromisoformat(self.closes)
+        if closes <= opens:
+            raise TableUnfit(f"{place}: closes at {self.closes}, which is not after {self.opens}")
+        try:
+            zone = ZoneInfo(self.timezone)
+        except (ValueError, ZoneInfoNotFoundError) as error:
+            raise TableUnfit(f"{place}: timezone: {self.timezone!r} is none") from error
+        days = frozenset(_DAYS.index(day) for day in self.days)
+        return Hours(zone=zone, days=days, opens=opens, closes=closes, holidays=frozenset(self.holidays))
 
 
 class RoleFile(_Strict):
@@ -53,6 +81,7 @@ class RoleFile(_Strict):
 
     owner: Name
     teams: list[Name]
+    hours: _Hours | None = None
     currency: Currency
     people: dict[Name, _Person]
     agents: dict[Name, _Agent]
@@ -86,16 +115,35 @@ class RoleFile(_Strict):
         )
 
     def _person(self, name: str, person: _Person, source: str) -> Role:
-        place = f"{source}: people: {name}: limit"
-        limit = parse_money(person.limit, place)
+        place = f"{source}: people: {name}"
+        limit = self._limit(person.limit, f"{place}: limit")
+        per_day = None if person.per_day is None else self._limit(person.per_day, f"{place}: per_day")
+        decides, glass = (
+            tuple(Permission(verb=verb, on=tool, limit=limit, per_day=per_day) for tool in tools)
+            for verb, tools in ((Verb.DECIDE, person.decides), (Verb.BREAK_GLASS, person.breaks_glass))
+        )
+        plain = tuple(
+            Permission(verb=verb, on=tool, deny=deny)
+            for verb, tools, deny in (
+                (Verb.DECIDE, person.denied, True),
+                (Verb.KEEP, person.keeps, False),
+                (Verb.MANAGE, person.manages, False),
+            )
+            for tool in tools
+        )
+        return Role(name=name, permissions=(*decides, *glass, *plain), includes=tuple(person.includes))
+
+    def _limit(self, text: str, place: str) -> Money:
+        limit = parse_money(text, place)
         if limit.currency != self.currency:
             raise TableUnfit(
                 f"{place}: {limit} is not in {self.currency}, in which this workflow's limits are"
             )
-        given = tuple(Permission(verb=Verb.DECIDE, on=tool, limit=limit) for tool in person.decides)
-        denied = tuple(Permission(verb=Verb.DECIDE, on=tool, deny=True) for tool in person.denied)
-        kept = tuple(Permission(verb=Verb.KEEP, on=tool) for tool in person.keeps)
-        return Role(name=name, permissions=(*given, *denied, *kept), includes=tuple(person.includes))
+        return limit
+
+    def working_hours(self, source: str = "roles.yaml") -> Hours | None:
+        """The workflow's working hours, if it has any; raises TableUnfit."""
+        return None if self.hours is None else self.hours.hours(f"{source}: hours")
 
     def agent(self, name: str, output: type[Output], prompt: str) -> AgentRole:
         """One agent's role, with its output type and prompt; raises KeyError for an agent not in the file."""
@@ -128,6 +176,7 @@ def load_roles(package: str, text: str | None = None) -> RoleFile:
     try:
         roles = RoleFile.model_validate(document)
         roles.permissions(source)
+        roles.working_hours(source)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise TableUnfit(f"{source}: {': '.join(map(str, first['loc']))}: {first['msg']}") from error

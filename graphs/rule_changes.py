@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from checkpoints.audit import Event, tell
 from checkpoints.database import Transaction
 from checkpoints.rule_tables import StoredTable, TableState, get_table, move_table, table_in_force
-from graphs.decisions import NotEligible
+from graphs.closing import NotEligible
 from graphs.rulebook import store_draft, table_event
 from graphs.wiring import Parts
 from nodes.permissions import Kind, Principal, Verb

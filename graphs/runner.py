@@ -22,21 +22,22 @@ from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fence, open_session
 from checkpoints.worker import Drained
+from graphs.judging import judge_on
 from graphs.wiring import Parts
 from nodes.context import Context
 from nodes.gateway import Gateway
-from nodes.judge import Judge
 from nodes.shapes import Json
+from nodes.signers import Signers
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
 from nodes.workflow import Workflow
-from tools.contract import Arguments, Record
 
 logger = logging.getLogger(__name__)
 
 MOST_STEPS = 60
 """LangGraph's recursion limit for one segment; its own default is 10,007."""
 
+PAUSED = "paused"
 _UNFINISHED = frozenset({None, Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED})
 _TRIES_TO_END = 3
 
@@ -88,7 +89,8 @@ class Runner:
             logger.exception("case %s failed", case.id)
             await self._stop(command, Status.FAILED, "unexpected_error", error=type(error).__name__)
             return
-        await close_command(session, command.id, outcome, self.parts.clock())
+        paused = outcome == PAUSED
+        await close_command(session, command, outcome, self.parts.clock(), paused=paused)
 
     async def _segment(self, command: Command, case: Case, session: Session) -> str:
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
@@ -102,7 +104,7 @@ class Runner:
         for _ in range(_TRIES_TO_END):
             state = await self._invoke(graph, given, config, self._context(case, workflow, session))
             if state.get("__interrupt__"):
-                return "paused"
+                return PAUSED
             if (state.get("standing") or {}).get("status") not in _UNFINISHED:
                 return "ended"
             given = None  # a crash between a node's writes and their checkpoint makes a graph look finished
@@ -125,25 +127,15 @@ class Runner:
 
     def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
         parts = self.parts
-
-        async def read(tool: str, arguments: Arguments) -> Record:
-            return await parts.registry.read(parts.capability, tool, arguments)
-
         reviews = SessionReviews(session)
-        ledger = SessionLedger(session)
-        judge = Judge(
-            workflow=workflow,
-            registry=parts.registry,
-            read=read,
-            deeds=ledger.deeds_by,
-            clock=parts.clock,
-        )
+        judge = judge_on(parts, workflow, session)
         gateway = Gateway(
             judge=judge,
             registry=parts.registry,
             capability=parts.capability,
-            ledger=ledger,
+            ledger=SessionLedger(session),
             reviews=reviews,
+            signers=Signers(directory=parts.people, reviews=reviews, clock=parts.clock),
             clock=parts.clock,
             ids=parts.ids,
         )

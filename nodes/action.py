@@ -31,6 +31,8 @@ class Proposal:
         proposer: actor of the agent or node that proposes.
         advice: what the proposer itself thinks of it, as facts of trust `model`. A proposal that an agent
             advises against is judged all the same, so that a refusal has a rule's reason.
+        edits: the literal arguments that a person set by an edit on record, with who did; never part of what
+            travels through the state, but looked up by the judge.
     """
 
     case_id: str
@@ -44,6 +46,7 @@ class Proposal:
     evidence: tuple[str, ...]
     policy: tuple[str, ...] = ()
     advice: Mapping[str, Any] = field(default_factory=dict)
+    edits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -68,6 +71,23 @@ class Proposal:
     def revised(self) -> "Proposal":
         """The same wish, to be judged on new facts."""
         return replace(self, revision=self.revision + 1)
+
+    def with_literals(self, values: Mapping[str, Any]) -> "Proposal":
+        """The next revision, with these arguments as somebody edited them."""
+        return replace(self.revised(), arguments={**self.arguments, **values}, edits={})
+
+    def before(self) -> list["Proposal"]:
+        """The earlier revisions, by name: their own arguments are not known here. The oldest comes first."""
+        return [replace(self, revision=number) for number in range(1, self.revision)]
+
+    def source_of(self, name: str) -> tuple[str, Trust]:
+        """Where an argument comes from, and how far it is to be trusted."""
+        item = self.arguments[name]
+        if isinstance(item, Ref):
+            return item.path, Trust.RECORD
+        if name in self.edits:
+            return self.edits[name], Trust.PERSON
+        return self.proposer, _literal_trust(self.proposer)
 
     def to_json(self) -> Json:
         """JSON-shaped for the state; references as `{"ref": path}`."""
@@ -117,7 +137,8 @@ def resolve(proposal: Proposal, records: Records) -> tuple[dict[str, Any], dict[
             sources[name] = {"source": item.path, "trust": trust_of(records, item.path).value}
         else:
             values[name] = item
-            sources[name] = {"source": proposal.proposer, "trust": _literal_trust(proposal.proposer).value}
+            source, trust = proposal.source_of(name)
+            sources[name] = {"source": source, "trust": trust.value}
     return values, sources
 
 

@@ -9,21 +9,30 @@ from langgraph.types import interrupt
 from checkpoints.audit import Event
 from checkpoints.canonical import digest
 from checkpoints.reviews import Decision, ReviewStatus
-from nodes.action import Proposal
+from checkpoints.votes import VoteKind
+from nodes.action import Proposal, differences
 from nodes.context import Context
+from nodes.edits import edited
+from nodes.eligibility import open_rungs
 from nodes.gateway import undo_text
+from nodes.hours import after
 from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
 
 
 async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-    """Outcome `approved`, `rejected` or `expired`, as the decision row says; until there is one, it waits."""
+    """Outcome `approved`, `rejected`, `expired` or `superseded` (somebody edited it: judge again).
+
+    As the decision row says; until there is one, it waits.
+    """
     story = Story(runtime, "rule:gate")
     review_id = Proposal.from_json(state["proposal"]).review_id
     while (decision := await _decided(runtime.context, review_id)) is None:
         interrupt(_request(state, runtime.context, review_id))
     story.tell("gate.passed", review=review_id, status=decision.status.value)
+    if decision.status is ReviewStatus.SUPERSEDED:
+        return _edited(decision, story)
     return {
         "outcome": decision.status.value,
         "result": {"reason": f"review_{decision.status}", "owner": None},
@@ -37,6 +46,23 @@ async def _decided(context: Context, review_id: str) -> Decision | None:
     return None if decision is None or decision.status is ReviewStatus.OPEN else decision
 
 
+def _edited(decision: Decision, story: Story) -> CaseState:
+    """The action as the last editor wants it, to be judged like any other."""
+    edits = [vote for vote in decision.votes if vote.kind is VoteKind.EDIT]
+    values = edited(decision.action["arguments"], edits[-1].patch or [])
+    proposal = Proposal.from_json(decision.shown["proposal"]).with_literals(values)
+    arguments: Json = decision.action["arguments"]
+    changes = differences(arguments, {**arguments, **values}, "arguments.")
+    story.tell("action.edited", actor=edits[-1].person, changes=changes, **proposal.to_json())
+    return {
+        "proposal": proposal.to_json(),
+        "outcome": decision.status.value,
+        "result": {"reason": "edited", "changes": changes},
+        "standing": standing("running", "edited"),
+        "record": story.events,
+    }
+
+
 def _standing(decision: Decision) -> Json:
     approved = decision.status is ReviewStatus.APPROVED
     return standing("approved" if approved else "rejected", f"review_{decision.status}")
@@ -48,7 +74,13 @@ def _request(state: CaseState, context: Context, review_id: str) -> Json:
     name, arguments = action["tool"], action["arguments"]
     return {
         "action_requests": [{"name": name, "args": arguments, "description": state["proposal"]["reason"]}],
-        "review_configs": [{"action_name": name, "allowed_decisions": ["approve", "reject"]}],
+        "review_configs": [
+            {
+                "action_name": name,
+                "allowed_decisions": ["approve", "edit", "reject", "respond"],
+                "args_schema": context.registry.describe(name).arguments.model_json_schema(),
+            }
+        ],
         "countersign": _review(state, context, review_id),
     }
 
@@ -59,34 +91,53 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
     signed = digest(action)  # of what is shown: the state may name another
     tool = context.registry.describe(action["tool"])
     amount = context.workflow.rulings[tool.name].amount(action["arguments"])
+    due = timedelta(seconds=judged["due"]["seconds"])
+    hours = context.workflow.hours if judged["due"]["working"] else None
+    due_at = after(now, due, hours)
+    shown = {
+        "verdict": verdict,
+        "facts": judged["facts"],
+        "evidence": judged["evidence"],
+        "proposal": state["proposal"],
+        "recommendation": state.get("findings", {}),
+        "changes": judged["changes"],
+        "reversibility": undo_text(tool),
+    }
     opened = Event(
         id=str(uuid5(NAMESPACE_OID, f"{review_id}/opened")),
         case_id=context.case_id,
         kind="review.opened",
         actor="rule:gate",
         at=now,
-        data={"review": review_id, "digest": signed, "ladder": judged["ladder"]},
+        data={
+            "review": review_id,
+            "digest": signed,
+            "shown": digest(shown),
+            "ladder": judged["ladder"],
+        },
     )
     return {
         "id": review_id,
         "workflow": context.workflow.name,
+        "tool": tool.name,
+        "rule": verdict["row"],
+        "title": context.workflow.title(context.workflow.event.model_validate(context.case["event"])),
         "action": action,
         "digest": signed,
-        "shown": {
-            "verdict": verdict,
-            "facts": judged["facts"],
-            "evidence": judged["evidence"],
-            "recommendation": state.get("findings", {}),
-            "changes": judged["changes"],
-            "reversibility": undo_text(tool),
-        },
+        "shown": shown | {"digest": digest(shown)},
         "ladder": judged["ladder"],
+        "roles": [judged["ladder"][at]["role"] for at in open_rungs(judged["ladder"], ())],
         "risk": verdict["risk"],
+        "reversible": tool.undo is not None,
+        "against": verdict["against"],
         "owner": judged["ladder"][0]["role"],
         "amount_minor": amount[0] if amount else None,
         "currency": amount[1] if amount else None,
         "opened_at": now.isoformat(),
-        "due_at": (now + timedelta(seconds=judged["due_seconds"])).isoformat(),
+        "due_at": due_at.isoformat(),
+        "due_seconds": judged["due"]["seconds"],
+        "due_working": judged["due"]["working"],
+        "remind_at": (now + (due_at - now) / 2).isoformat(),
         "expires_at": action["expires_at"],
         "event": opened.to_json(),
     }

@@ -18,10 +18,11 @@ from nodes.permissions import Verb
 from nodes.rules import Outcome
 from nodes.shapes import Json
 from nodes.signature import Signature
+from nodes.signers import Signers
 from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
 from tools.registry import Capability, Registry
 
-MOST_REVISIONS = 5
+MOST_REVISIONS = 8
 GATEWAY = "gateway"
 """The role by which deeds are done."""
 
@@ -42,6 +43,7 @@ class Gateway:
     capability: Capability
     ledger: SessionLedger
     reviews: SessionReviews
+    signers: Signers
     clock: Callable[[], datetime]
     ids: Callable[[], str]
 
@@ -97,7 +99,7 @@ class Gateway:
         grant = signature.grant if signature else None
         async with self._alone(proposal, self._agents_window(proposal)):
             judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
-            obstacle = await self._obstacle(judgement, signature, shown)
+            obstacle = await self._obstacle(judgement, signature, shown, case)
             if obstacle is None:
                 begun = await self._begin(judgement, grant or self._automatic(judgement), tell)
         if obstacle is None:
@@ -109,19 +111,32 @@ class Gateway:
         return replace(obstacle, judgement=judgement.to_json())
 
     async def _obstacle(
-        self, judgement: Judgement, signature: Signature | None, shown: Json
+        self, judgement: Judgement, signature: Signature | None, shown: Json, case: Json
     ) -> Execution | None:
         match judgement.verdict.outcome:
             case Outcome.REFUSE | Outcome.INVESTIGATE:
                 return Execution(end=End.BLOCKED, reason=judgement.verdict.then.reason)
             case Outcome.REVIEW if signature is None:
                 return Execution(end=End.CHANGED, reason="needs_people")
+            case Outcome.ALLOW if signature is None:
+                if await self.reviews.turned_down(str(case["id"]), judgement.proposal.tool):
+                    return Execution(end=End.BLOCKED, reason="turned_down_in_this_case")
             case Outcome.ALLOW | Outcome.REVIEW:
                 pass
         workflow = self.judge.workflow
-        if signature and (objection := signature.objection(judgement, shown, workflow, self.clock())):
-            return objection
+        if signature:
+            objection = signature.objection(judgement, shown, workflow, self.clock())
+            objection = objection or await self._people(judgement, signature, case)
+            if objection:
+                return objection
         return await self._already_done(judgement)
+
+    async def _people(self, judgement: Judgement, signature: Signature, case: Json) -> Execution | None:
+        review_id, workflow = judgement.proposal.review_id, self.judge.workflow
+        why = await self.signers.objection(
+            review_id, signature.decision, judgement, workflow, str(case["opened_by"])
+        )
+        return Execution(end=End.CHANGED, reason=why) if why else None
 
     async def _already_done(self, judgement: Judgement) -> Execution | None:
         arguments = judgement.action["arguments"]

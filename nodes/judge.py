@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from checkpoints.canonical import NotCanonical, digest
 from checkpoints.effects import EffectRow
-from nodes.action import Proposal, action_of, resolve
+from checkpoints.reviews import Decision, ReviewStatus
+from checkpoints.votes import VoteKind
+from nodes.action import Proposal, action_of, resolve, same
+from nodes.edits import edited
 from nodes.facts import FactsUnfit, typed
 from nodes.permissions import NotPermitted, Verb
 from nodes.records import Records, Source, UnresolvedReference, WindowStart, reference
@@ -32,11 +35,18 @@ JUDGE = "rule:judge"
 Read = Callable[[str, Arguments], Awaitable[Record]]
 Deeds = Callable[[str, str, datetime], Awaitable[Sequence[EffectRow]]]
 """What a proposer has done with a tool since a time: `(proposer, tool, since)`."""
+Decided = Callable[[str], Awaitable[Decision | None]]
+"""How a review stands, by its id."""
 
 
 async def no_deeds(_proposer: str, _tool: str, _since: datetime) -> Sequence[EffectRow]:
     """The deeds of somebody who has done nothing yet: for whoever only reads records."""
     return ()
+
+
+async def no_decision(_review_id: str) -> Decision | None:
+    """The decision of a review that does not exist: for whoever only reads records."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +80,7 @@ class Judge:
     registry: Registry
     read: Read
     deeds: Deeds
+    decided: Decided
     clock: Callable[[], datetime]
 
     async def records(self, case: Json) -> Records:
@@ -123,13 +134,14 @@ class Judge:
 
         Whatever cannot be read, resolved or typed ends in *investigate*, with the reason; nothing is guessed.
         So does an *allow* of a proposal with literal arguments: they come from the state, which anybody may
-        have written.
+        have written. Those that a person set, by an edit that is on record, are as good as references.
         """
         ruling = self.workflow.rulings.get(proposal.tool)
         if ruling is None or not self._may_propose(proposal):
             return self._unjudged(proposal, Outcome.REFUSE, "not_permitted")
         if proposal.tool_version != self.registry.describe(proposal.tool).version:
             return self._unjudged(proposal, Outcome.REFUSE, "tool_version_changed")
+        proposal = replace(proposal, edits=await self._edits(proposal))
         try:
             records = await self.records(case)
             arguments, sources = self._arguments(proposal, records)
@@ -173,6 +185,21 @@ class Judge:
         fitted = tool.arguments.model_validate(values)
         return fitted.model_dump(mode="json"), sources
 
+    async def _edits(self, proposal: Proposal) -> dict[str, str]:
+        """The literals that are what a person last set them to, by an edit of an earlier revision."""
+        last: dict[str, tuple[Any, str]] = {}
+        for earlier in proposal.before() if proposal.literals else ():
+            decision = await self.decided(earlier.review_id)
+            for vote in decision.votes if decision else ():
+                if vote.kind is VoteKind.EDIT and decision and decision.status is ReviewStatus.SUPERSEDED:
+                    values = edited(decision.action["arguments"], vote.patch or [])
+                    last |= {name: (value, vote.person) for name, value in values.items()}
+        return {
+            name: last[name][1]
+            for name in proposal.literals
+            if name in last and same(last[name][0], proposal.arguments[name])
+        }
+
     async def _ledger(self, ruling: Ruling, proposal: Proposal) -> list[Entry]:
         """What the proposer has done in the windows that measure it, this very proposal aside."""
         if not ruling.agent_window:
@@ -199,7 +226,7 @@ class Judge:
             verdict = ruling.table.judge(typed(ruling.facts, facts))
         except FactsUnfit as unfit:
             return snapshot, ruling.table.investigate(f"facts_unfit:{','.join(unfit.names)}")
-        if verdict.outcome is Outcome.ALLOW and proposal.literals:
+        if verdict.outcome is Outcome.ALLOW and set(proposal.literals) - proposal.edits.keys():
             return snapshot, ruling.table.investigate("literal_arguments")
         return snapshot, verdict
 

@@ -1,6 +1,6 @@
 """Who may do what, up to which amount: the one place that decides, for routes, tools, proposals and votes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -37,6 +37,11 @@ class Principal:
         """As the record names it."""
         return f"{self.kind}:{self.id}"
 
+    @property
+    def eyes(self) -> str:
+        """Whose eyes these are: a human's, by whatever account, or a service's."""
+        return self.actor if self.kind is Kind.SERVICE else self.human or self.id
+
 
 class Verb(StrEnum):
     """What can be permitted."""
@@ -47,6 +52,8 @@ class Verb(StrEnum):
     EXECUTE = "execute"
     DECIDE = "decide"
     KEEP = "keep"
+    MANAGE = "manage"
+    BREAK_GLASS = "break_glass"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,18 +63,29 @@ class Permission:
     Attributes:
         on: a route's name for `call`, a tool's for the others.
         limit: the most that one deed may be about; None is without limit.
+        per_day: the most that all deeds of a day may be about together; None is without limit.
     """
 
     verb: Verb
     on: str
     limit: Money | None = None
+    per_day: Money | None = None
     deny: bool = False
 
-    def covers(self, amount: Money | None) -> bool:
-        """Whether the limit is enough; a limit in another currency never is."""
-        if self.limit is None or amount is None:
+    def covers(self, amount: Money | None, spent: Sequence[Money] = ()) -> bool:
+        """Whether the limits are enough for this beside what was spent; one in another currency never is."""
+        if amount is None:
             return True
-        return self.limit.currency == amount.currency and amount <= self.limit
+        if self.limit is not None and not _within(amount, self.limit):
+            return False
+        if self.per_day is None:
+            return True
+        total = sum((one for one in spent if one.currency == amount.currency), start=amount)
+        return _within(total, self.per_day)
+
+
+def _within(amount: Money, limit: Money) -> bool:
+    return limit.currency == amount.currency and amount <= limit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +111,7 @@ class Considered(NamedTuple):
             "verb": permission.verb.value,
             "on": permission.on,
             "limit": None if permission.limit is None else str(permission.limit),
+            "per_day": None if permission.per_day is None else str(permission.per_day),
             "deny": permission.deny,
         }
 
@@ -127,8 +146,15 @@ class Permissions:
             for permission in self._flat(name, ()):
                 self._held.setdefault((name, permission.verb, permission.on), []).append(permission)
 
-    def decide(self, held: Iterable[str], verb: Verb, on: str, amount: Money | None = None) -> Permit:
-        """Whether somebody with these roles may do this, about this amount."""
+    def decide(
+        self,
+        held: Iterable[str],
+        verb: Verb,
+        on: str,
+        amount: Money | None = None,
+        spent: Sequence[Money] = (),
+    ) -> Permit:
+        """Whether somebody with these roles may do this, about this amount, beside what they spent."""
         considered = []
         given: str | None = None
         denied = False
@@ -137,7 +163,7 @@ class Permissions:
                 considered.append(Considered(role, permission))
                 if permission.deny:
                     denied = True
-                elif given is None and permission.covers(amount):
+                elif given is None and permission.covers(amount, spent):
                     given = role
         if denied:
             return Permit(False, None, f"{verb} {on} is denied", tuple(considered))
@@ -156,18 +182,35 @@ class Permissions:
 
 
 def _lacking(verb: Verb, on: str, amount: Money | None, considered: list[Considered]) -> str:
-    limits = [one.permission.limit for one in considered if one.permission.limit is not None]
-    return f"{amount} exceeds the limit of {limits[0]}" if limits else f"no role gives {verb} {on}"
+    limited = [one.permission for one in considered if not one.permission.covers(amount)]
+    for permission in limited:
+        if permission.limit is not None and amount is not None and not _within(amount, permission.limit):
+            return f"{amount} exceeds the limit of {permission.limit}"
+    daily = [one.permission.per_day for one in considered if one.permission.per_day is not None]
+    return f"{amount} exceeds what is left of {daily[0]} a day" if daily else f"no role gives {verb} {on}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Eligibility:
-    """Whether somebody may decide, as which role, why or why not, and on which grounds."""
+    """Whether somebody may decide, as which role, why or why not, and on which grounds.
+
+    Attributes:
+        rung: the place on the ladder that an approval would fill.
+        on_behalf_of: whose right it is, if it is lent.
+        delegation: by which it is lent.
+        humans: whose eyes an approval counts for.
+        involved: no right would help: these eyes had a part in it, or have signed already.
+    """
 
     allowed: bool
     role: str | None
     why: str
     considered: tuple[Considered, ...] = ()
+    rung: int | None = None
+    on_behalf_of: str | None = None
+    delegation: str | None = None
+    humans: tuple[str, ...] = ()
+    involved: bool = False
 
 
 def may_decide(
@@ -178,6 +221,7 @@ def may_decide(
     amount: Money | None,
     involved: frozenset[str],
     permissions: Permissions,
+    spent: Sequence[Money] = (),
 ) -> Eligibility:
     """Whether this principal may vote on a review with this ladder and amount.
 
@@ -186,18 +230,21 @@ def may_decide(
         tool: what would run.
         ladder: the rungs that are still open, `{role, people, why}`.
         amount: what the action is about, if it is about money.
-        involved: actors of the lineage (who asked, proposed, edited): none of them is a second pair of eyes.
+        involved: actors or eyes of the lineage (who asked, proposed, edited, wrote the rule, signed): none
+            of them is a second pair of eyes.
         permissions: the workflow's.
+        spent: what this principal has signed for in the last day.
     """
     if principal.kind is not Kind.PERSON:
         return Eligibility(allowed=False, role=None, why="only people decide")
-    if principal.actor in involved:
-        return Eligibility(allowed=False, role=None, why="whoever asked for it cannot approve it")
+    if principal.actor in involved or principal.eyes in involved:
+        why = "whoever asked for it cannot approve it"
+        return Eligibility(allowed=False, role=None, why=why, involved=True)
     wanted = [rung["role"] for rung in ladder]
     held = [name for name in wanted if name in principal.roles and name in permissions.roles]
     if not held:
         return Eligibility(allowed=False, role=None, why=f"needs the role {' or '.join(wanted)}")
-    permit = permissions.decide(held, Verb.DECIDE, tool, amount)
+    permit = permissions.decide(held, Verb.DECIDE, tool, amount, spent)
     why = permit.why if permit.role is None else _by(permit)
     return Eligibility(allowed=permit.allowed, role=permit.role, why=why, considered=permit.considered)
 

@@ -1,6 +1,6 @@
 """In what one version of a rule table differs from another, row by row, in words."""
 
-from nodes.rules import Consequence, Row, RuleTable
+from nodes.rules import Consequence, Row, RuleTable, Rung
 
 
 def table_differences(before: RuleTable, after: RuleTable) -> list[dict[str, str]]:
@@ -32,5 +32,19 @@ def _row(row: Row) -> str:
 
 
 def _consequence(then: Consequence) -> str:
-    by = f" by {', '.join(then.ladder)} within {then.due}, risk {then.risk}" if then.ladder else ""
-    return f"{then.outcome} ({then.reason}){by}{f', owner {then.owner}' if then.owner else ''}"
+    return f"{then.outcome} ({then.reason}){_asked(then)}{f', owner {then.owner}' if then.owner else ''}"
+
+
+def _rung(rung: Rung) -> str:
+    people = f"{rung.people} of " if rung.people > 1 else ""
+    return f"{people}{rung.role}{f' in stage {rung.stage + 1}' if rung.stage else ''}"
+
+
+def _asked(then: Consequence) -> str:
+    if not then.ladder:
+        return ""
+    by = ", ".join(map(_rung, then.steps))
+    above = f", above them {', '.join(then.above)}" if then.above else ""
+    against = f", against the {then.against}" if then.against else ""
+    working = " of working time" if then.working else ""
+    return f" by {by} within {then.due}{working}, risk {then.risk}{above}{against}"

@@ -7,11 +7,12 @@ from typing import Any, assert_never
 from checkpoints.canonical import NotCanonical, canonical
 from nodes.facts import Facts
 from nodes.rule_conditions import ConditionReader, plain_types
-from nodes.rules import RISKS, Condition, Consequence, Hit, Outcome, Row, RuleTable
+from nodes.rules import RISKS, Against, Condition, Consequence, Hit, Outcome, Row, RuleTable, Rung
 from nodes.strict_yaml import TableUnfit, load_yaml
 from nodes.windows import Measure, Window
 from tools.money import Money
 
+MOST_PEOPLE = 9
 FORMAT = 1
 """What this version of Countersign reads; a table written for a later one is refused."""
 
@@ -143,16 +144,50 @@ class _TableReader(ConditionReader):
                 assert_never(never)
 
     def _review(self, rest: Mapping[str, Any], reason: str, place: str) -> Consequence:
-        extra = self.mapping(rest, place, {"by", "due", "risk"})
-        ladder = tuple(self.text(role, f"{place}: by") for role in self.items(extra["by"], f"{place}: by"))
-        if not ladder:
+        extra = self.mapping(rest, place, {"by", "due", "risk"}, optional={"above", "against"})
+        rungs = self._rungs(extra["by"], f"{place}: by")
+        if not rungs:
             self.refuse(place, "a review needs at least one role in by")
         if extra["risk"] not in RISKS:
             self.refuse(place, f"risk {extra['risk']!r} is none of {', '.join(RISKS)}")
         return Consequence(
             outcome=Outcome.REVIEW,
             reason=reason,
-            ladder=ladder,
-            due=self.duration(extra["due"], f"{place}: due"),
+            ladder=tuple(rung.role for rung in rungs),
+            rungs=rungs,
+            above=self._roles(extra.get("above", []), f"{place}: above"),
+            due=self.duration(extra["due"], f"{place}: due", working=True),
+            working=str(extra["due"])[-2:-1] == "b",
             risk=extra["risk"],
+            against=self.choice(extra["against"], f"{place}: against", Against)
+            if "against" in extra
+            else None,
         )
+
+    def _rungs(self, item: Any, place: str) -> tuple[Rung, ...]:
+        """Roles side by side, or lists of them one after the other; `{role, people}` asks for several."""
+        listed = self.items(item, place)
+        in_turn = bool(listed) and all(isinstance(stage, list) for stage in listed)
+        stages = listed if in_turn else [listed]
+        rungs = [
+            self._rung(one, stage, place)
+            for stage, together in enumerate(stages)
+            for one in self.items(together, place)
+        ]
+        if in_turn and not all(stages):
+            self.refuse(place, "a stage needs at least one role")
+        if len({rung.role for rung in rungs}) < len(rungs):
+            self.refuse(place, "a role is there twice: ask for several people of it instead")
+        return tuple(rungs)
+
+    def _rung(self, item: Any, stage: int, place: str) -> Rung:
+        if not isinstance(item, Mapping):
+            return Rung(role=self.text(item, place), stage=stage)
+        body = self.mapping(item, place, {"role", "people"})
+        people = body["people"]
+        if type(people) is not int or not 1 <= people <= MOST_PEOPLE:
+            self.refuse(place, f"people {people!r} is no number from 1 to {MOST_PEOPLE}")
+        return Rung(role=self.text(body["role"], place), people=people, stage=stage)
+
+    def _roles(self, item: Any, place: str) -> tuple[str, ...]:
+        return tuple(self.text(role, place) for role in self.items(item, place))

@@ -68,10 +68,13 @@ def lint(table: RuleTable, facts: type[Facts], words: Vocabulary) -> list[str]:
 def _names(table: RuleTable, words: Vocabulary) -> Iterator[str]:
     places = [*((f"row {row.id}", row.then) for row in table.rows), ("default", table.default)]
     for place, then in places:
-        for role in then.ladder:
+        for word, role in [
+            *(("by", role) for role in then.ladder),
+            *(("above", role) for role in then.above),
+        ]:
             if role not in words.signers:
                 known = ", ".join(sorted(words.signers))
-                yield f"{place}: by: nobody can sign this as {role!r}; there are {known}"
+                yield f"{place}: {word}: nobody can sign this as {role!r}; there are {known}"
         if then.owner is not None and then.owner not in words.owners:
             yield f"{place}: owner: {then.owner!r} is none of {', '.join(sorted(words.owners))}"
     for name, window in table.windows.items():

@@ -1,6 +1,6 @@
 """Rule tables: one row a condition and an outcome, a hit policy, and a default that never allows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -43,15 +43,48 @@ class Condition:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rung:
+    """Somebody who must approve: so many different people of a role, once the stages before have."""
+
+    role: str
+    people: int = 1
+    stage: int = 0
+
+
+class Against(StrEnum):
+    """What an approval goes against: it is then an override, a named act with a reason."""
+
+    RECOMMENDATION = "recommendation"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Consequence:
-    """An outcome with its reason code, and for a review who must approve, by when, at which risk."""
+    """An outcome with its reason code, and for a review who must approve, by when, at which risk.
+
+    Attributes:
+        ladder: the roles that must approve.
+        rungs: how many people of each, and in which order; one each, side by side, if not given.
+        above: who may decide in a role's place when it is overdue or hands it up, one after the other.
+        working: `due` counts working hours, not hours.
+        against: what an approval goes against.
+    """
 
     outcome: Outcome
     reason: str
     owner: str | None = None
     ladder: tuple[str, ...] = ()
+    rungs: tuple[Rung, ...] = ()
+    above: tuple[str, ...] = ()
     due: timedelta = timedelta(hours=8)
+    working: bool = False
     risk: str = "medium"
+    against: Against | None = None
+
+    @property
+    def steps(self) -> tuple[Rung, ...]:
+        """The rungs, written out."""
+        return self.rungs or tuple(Rung(role=role) for role in self.ladder)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +147,7 @@ class Verdict:
             "policy": self.policy,
             "risk": self.then.risk,
             "ladder": list(self.then.ladder),
+            "against": self.then.against and self.then.against.value,
             "trace": [] if self.facts is None else [traced.to_json(self.facts) for traced in self.trace],
         }
 
@@ -205,6 +239,16 @@ class RuleTable:
         )
 
 
+def _together(rungs: Iterable[Rung]) -> tuple[Rung, ...]:
+    """Each role once: as many people as any asks, at the earliest stage."""
+    found: dict[str, Rung] = {}
+    for rung in rungs:
+        known = found.get(rung.role, rung)
+        people, stage = max(known.people, rung.people), min(known.stage, rung.stage)
+        found[rung.role] = Rung(role=rung.role, people=people, stage=stage)
+    return tuple(sorted(found.values(), key=lambda rung: rung.stage))
+
+
 def _collected(hits: Sequence[Row]) -> Row:
     """The strictest of several rows; a review asks everybody that any of them asks, by the earliest due."""
     strictest = min(hits, key=lambda row: _STRICTEST_FIRST.index(row.then.outcome))
@@ -214,7 +258,11 @@ def _collected(hits: Sequence[Row]) -> Row:
     then = replace(
         strictest.then,
         ladder=tuple(dict.fromkeys(role for one in asking for role in one.ladder)),
+        rungs=_together(rung for one in asking for rung in one.steps),
+        above=tuple(dict.fromkeys(role for one in asking for role in one.above)),
         due=min(one.due for one in asking),
+        working=all(one.working for one in asking),
+        against=next((one.against for one in asking if one.against), None),
         risk=max((one.risk for one in asking), key=RISKS.index),
     )
     return replace(strictest, then=then)

@@ -1,21 +1,18 @@
 """What people signed, held against what would run now: the review's row counts, never what the state says."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from checkpoints.canonical import digest
 from checkpoints.effects import Grant
-from checkpoints.reviews import Decision, ReviewStatus, VoteKind
+from checkpoints.reviews import Decision, ReviewStatus
+from checkpoints.votes import APPROVING
 from nodes.action import differences
 from nodes.execution import End, Execution
 from nodes.facts import moved
 from nodes.judge import Judgement
-from nodes.permissions import Verb
-from nodes.rules import Outcome
 from nodes.shapes import Json
 from nodes.workflow import Workflow
-from tools.money import Money
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +29,7 @@ class Signature:
         if self.grant is None:
             return Execution(end=End.BLOCKED, reason="grant_missing")
         signed = {digest(self.decision.action), self.grant.digest}
-        signed |= {vote.digest for vote in self.decision.votes if vote.kind is VoteKind.APPROVE}
+        signed |= {vote.digest for vote in self.decision.votes if vote.kind in APPROVING}
         if signed != {self.decision.digest}:
             return Execution(end=End.BLOCKED, reason="signed_something_else")
         return None
@@ -54,14 +51,4 @@ class Signature:
         if facts := moved(shown, judgement.facts, ruling.facts.drifting):
             changes = [{"field": f"facts.{name}", **change} for name, change in facts.items()]
             return Execution(end=End.CHANGED, reason="facts_changed", changes=tuple(changes))
-        return self._signers(judgement, workflow, ruling.money(judgement.action["arguments"]))
-
-    def _signers(self, judgement: Judgement, workflow: Workflow, amount: Money | None) -> Execution | None:
-        roles = [vote.role for vote in self.decision.votes if vote.kind is VoteKind.APPROVE]
-        asked = judgement.verdict.then.ladder if judgement.verdict.outcome is Outcome.REVIEW else ()
-        if Counter(asked) - Counter(roles):
-            return Execution(end=End.CHANGED, reason="needs_other_people")
-        tool, permissions = judgement.proposal.tool, workflow.permissions
-        if not all(permissions.decide((role,), Verb.DECIDE, tool, amount).allowed for role in roles):
-            return Execution(end=End.CHANGED, reason="above_the_signers_limit")
         return None

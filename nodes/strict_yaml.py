@@ -13,7 +13,7 @@ from tools.money import Money, minor_digits
 
 C = TypeVar("C", bound=StrEnum)
 _MONEY = re.compile(r"(-?\d+(?:\.\d+)?) ([A-Z]{3})")
-_DURATION = re.compile(r"(\d{1,5})([mhd])")
+_DURATION = re.compile(r"(\d{1,5})(b(?=[mh]))?([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -93,12 +93,12 @@ class Reader:
             self.refuse(place, f"{item!r} is none of {', '.join(choices)}")
         return choices(item)
 
-    def duration(self, item: Any, place: str) -> timedelta:
-        """A time such as `30m`, `8h` or `2d`."""
+    def duration(self, item: Any, place: str, *, working: bool = False) -> timedelta:
+        """A time such as `30m`, `8h` or `2d`; where working time may be meant also `8bh` (business hours)."""
         found = _DURATION.fullmatch(str(item))
-        if found is None:
+        if found is None or (found[2] and not working):
             self.refuse(place, f"{item!r} is no duration like 8h")
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return timedelta(**{_UNITS[found[3]]: int(found[1])})
 
     def canonical(self, item: Any, place: str) -> None:
         """Refuse what has no exact JSON form."""

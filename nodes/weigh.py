@@ -16,12 +16,20 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     judgement = await context.judge.judge(context.case, Proposal.from_json(state["proposal"]))
     judged = judgement.to_json() | {"changes": state.get("result", {}).get("changes", [])}
     story.tell("verdict.given", stage="proposal", **judged)
+    then = judgement.verdict.then
     verdict = judged | {
         "evidence": context.workflow.reviewer_view.of(judgement.records),
-        "due_seconds": int(judgement.verdict.then.due.total_seconds()),
+        "due": {"seconds": int(then.due.total_seconds()), "working": then.working},
         "ladder": [
-            {"role": role, "people": 1, "why": judgement.verdict.says}
-            for role in judgement.verdict.then.ladder
+            {
+                "role": rung.role,
+                "people": rung.people,
+                "stage": rung.stage,
+                "asked": rung.role,
+                "above": list(then.above),
+                "why": judgement.verdict.says,
+            }
+            for rung in then.steps
         ],
     }
     update: CaseState = {
@@ -30,5 +38,5 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         "record": story.events,
     }
     if judgement.verdict.outcome in {Outcome.REFUSE, Outcome.INVESTIGATE}:
-        update["result"] = {"reason": judgement.verdict.then.reason, "owner": judgement.verdict.then.owner}
+        update["result"] = {"reason": then.reason, "owner": then.owner}
     return update

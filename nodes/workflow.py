@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from nodes.action import Proposal
 from nodes.agent import AgentRole
 from nodes.facts import Fact, Facts
+from nodes.hours import Hours
 from nodes.permissions import Permissions
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
@@ -129,6 +130,7 @@ class Workflow:
         reviewer_view: what a reviewer is shown of the records.
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
         owner: who looks after cases that come to no end by themselves.
+        hours: in which working time is counted.
     """
 
     name: str
@@ -143,6 +145,7 @@ class Workflow:
     agents: Mapping[str, AgentRole]
     permissions: Permissions
     owner: str
+    hours: Hours | None = None
     reviewer_view: View
     build: Callable[[], Any]
 

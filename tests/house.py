@@ -9,7 +9,8 @@ from psycopg.rows import dict_row
 from checkpoints.audit import grow_tree, timeline, verify_log
 from checkpoints.cases import Case, get_case
 from checkpoints.effects import EffectRow, effects_of
-from checkpoints.reviews import Review, ReviewStatus, VoteKind, list_reviews
+from checkpoints.reviews import Review, ReviewStatus, list_reviews
+from checkpoints.votes import VoteKind
 from graphs.decisions import Ballot, Decisions
 from graphs.intake import CloudEvent, Intake
 from graphs.runner import Runner

@@ -40,7 +40,9 @@ def build() -> Builder:
         "judge",
         *route({"allow": "refund", "review": "gate", "refuse": "rejected"}, otherwise="escalated"),
     )
-    graph.add_conditional_edges("gate", *route({"approved": "refund"}, otherwise="rejected"))
+    graph.add_conditional_edges(
+        "gate", *route({"approved": "refund", "superseded": "judge"}, otherwise="rejected")
+    )
 
     # Do exactly what was signed; if the facts moved meanwhile, judge again.
     graph.add_node("refund", execute)

@@ -12,7 +12,8 @@ from langgraph.types import Command
 from checkpoints.canonical import digest
 from checkpoints.cases import Case, Status
 from checkpoints.errors import StaleHead
-from checkpoints.reviews import Review, VoteKind
+from checkpoints.reviews import Review
+from checkpoints.votes import VoteKind
 from nodes.action import Proposal
 from nodes.permissions import Permission, Permissions, Role, Verb
 from nodes.shapes import Json

@@ -25,7 +25,7 @@ from checkpoints.cases import Case, Status
 from checkpoints.commands import Command as Order
 from checkpoints.commands import CommandKind, add_command
 from checkpoints.errors import ThreadIsBusy
-from checkpoints.reviews import VoteKind
+from checkpoints.votes import VoteKind
 from graphs.refund.graph import Builder
 from graphs.rulebook import Rulebook
 from graphs.runner import Runner, _case_state

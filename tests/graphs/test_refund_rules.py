@@ -13,7 +13,7 @@ from graphs.intake import CloudEvent, EventRefused
 from graphs.refund import refund_workflow
 from graphs.refund.records import RefundFacts
 from nodes.action import Proposal, Ref
-from nodes.judge import Judge, no_deeds
+from nodes.judge import Judge, no_decision, no_deeds
 from nodes.rules import Outcome, RuleTable, Verdict
 from tests.house import LEE, House, refund_event
 from tools.contract import Arguments, Call, Record
@@ -421,6 +421,7 @@ async def judged(house: House, event: CloudEvent, **arguments: Any) -> Outcome:
         registry=parts.registry,
         read=read,
         deeds=no_deeds,
+        decided=no_decision,
         clock=parts.clock,
     )
     return (await judge.judge({"event": event.data}, proposal)).verdict.outcome

@@ -23,6 +23,8 @@ WRITTEN_BY_HAND = {
     ("support_lead", Verb.DECIDE): {"payments.refund", "tickets.reply"},
     ("finance", Verb.DECIDE): {"payments.refund"},
     ("agent:policy", Verb.PROPOSE): {"payments.refund"},
+    ("team_lead", Verb.MANAGE): {"payments.refund", "tickets.reply"},
+    ("duty_manager", Verb.BREAK_GLASS): {"payments.refund"},
     ("rule_keeper", Verb.KEEP): {"payments.refund", "tickets.reply"},
     ("rule:tell", Verb.PROPOSE): {"tickets.reply"},
     ("rule:judge", Verb.READ): READS,

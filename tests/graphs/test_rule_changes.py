@@ -8,7 +8,7 @@ import pytest
 from checkpoints.cases import Status
 from checkpoints.errors import RuleTableNotFound
 from checkpoints.rule_tables import StoredTable, TableState, list_tables, tables_in_force
-from graphs.decisions import NotEligible
+from graphs.closing import NotEligible
 from graphs.roles import read_text
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale, RuleChanges
 from graphs.rulebook import SHIPPED, Rulebook, VersionTaken

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from graphs.refund import refund_workflow
 from graphs.refund.records import RefundRequest, RefundTarget
-from nodes.judge import Judge, no_deeds
+from nodes.judge import Judge, no_decision, no_deeds
 from nodes.records import (
     MASK,
     UnresolvedReference,
@@ -367,6 +367,7 @@ class Scoped:
             registry=Registry([]),
             read=_unread,
             deeds=no_deeds,
+            decided=no_decision,
             clock=lambda: NOW,
         )
         return judge.out_of_scope(self.records())

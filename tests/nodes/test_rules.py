@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from nodes.action import Proposal, Ref
 from nodes.facts import Fact, Facts, FactsUnfit, typed
-from nodes.judge import Judge, Judgement, no_deeds
+from nodes.judge import Judge, Judgement, no_decision, no_deeds
 from nodes.permissions import Permission, Permissions, Role, Verb
 from nodes.records import View
 from nodes.rule_files import read_table
@@ -109,7 +109,7 @@ TABLES = st.lists(LINES, max_size=6)
 
 def table_of(lines: list[Line], hit: str = "first") -> RuleTable:
     """The table that its author would get for these rows."""
-    text = yaml.safe_dump(table_document(lines, hit), sort_keys=False)
+    text = json.dumps(table_document(lines, hit), sort_keys=False)
     return read_table(text, source="paint.yaml", facts=Paint)
 
 
@@ -310,7 +310,7 @@ def test_a_collected_review_asks_everybody_by_the_earliest_due_time() -> None:
     always = Line(comparisons=(Comparison(fact="coats", name="at_least", bound=0),), outcome="review")
     document = table_document([always, always], "collect")
     document["rows"][0]["then"], document["rows"][1]["then"] = big, far | {"by": ["legal"], "risk": "high"}
-    table = read_table(yaml.safe_dump(document, sort_keys=False), source="paint.yaml", facts=Paint)
+    table = read_table(json.dumps(document, sort_keys=False), source="paint.yaml", facts=Paint)
 
     then = table.judge(facts_typed()).then
 
@@ -481,7 +481,12 @@ class Painter:
             return await self.registry.call(capability, tool, arguments, Call(key="read"))
 
         judge = Judge(
-            workflow=self.workflow(), registry=self.registry, read=read, deeds=no_deeds, clock=lambda: NOW
+            workflow=self.workflow(),
+            registry=self.registry,
+            read=read,
+            deeds=no_deeds,
+            decided=no_decision,
+            clock=lambda: NOW,
         )
         return await judge.judge({"event": {"wall_id": "W-1"}}, self.proposal())
 

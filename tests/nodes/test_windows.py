@@ -81,7 +81,7 @@ def _verdict(when: object, age: timedelta | None) -> str | None:
         ],
         "default": {"investigate": "no_rule_matches", "owner": "desk"},
     }
-    table = read_table(yaml.safe_dump(document), source="delivery.yaml", facts=Delivery)
+    table = read_table(json.dumps(document), source="delivery.yaml", facts=Delivery)
     moment = None if age is None else Moment(at=NOW - age, as_of=NOW)
     return table.judge(Delivery(delivered=moment)).row
 

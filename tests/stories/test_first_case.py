@@ -3,8 +3,8 @@
 import pytest
 
 from checkpoints.cases import Status
-from checkpoints.reviews import VoteKind
-from graphs.decisions import NotEligible
+from checkpoints.votes import VoteKind
+from graphs.closing import NotEligible
 from tests.house import FINN, LEE, House
 from tools.sandbox.cast import CAST
 

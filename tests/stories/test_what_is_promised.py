@@ -8,8 +8,9 @@ import pytest
 
 from checkpoints.cases import Status
 from checkpoints.errors import ReviewAlreadyDecided, StaleDigest
-from checkpoints.reviews import VoteKind
-from graphs.decisions import Ballot, Decisions, NotEligible, ReviewExpired
+from checkpoints.votes import VoteKind
+from graphs.closing import NotEligible, ReviewExpired
+from graphs.decisions import Ballot, Decisions
 from graphs.settings import Settings
 from nodes.permissions import Kind, Principal
 from nodes.records import MASK

@@ -1,0 +1,105 @@
+"""GET /reviews/stream: server-sent events that say which reviews changed, and nothing about them."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import psycopg
+from fastapi import APIRouter, Request
+from starlette.responses import StreamingResponse
+
+from api.access import Caller, TheParts
+from checkpoints.changes import review_changes
+from graphs.wiring import Parts
+
+router = APIRouter(tags=["reviews"])
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 15
+MOST_WAITING = 200
+"""Changes that a slow reader may be behind; then it is told to read the list again."""
+_RETRY_SECONDS = 1
+
+
+@dataclass(slots=True)
+class Live:
+    """One listener of this process on the database, and the streams that it feeds."""
+
+    parts: Parts
+    streams: set[asyncio.Queue[str | None]] = field(default_factory=set)
+    listening: asyncio.Task[None] | None = None
+    ended: bool = False
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[asyncio.Queue[str | None]]:
+        """A queue of changes from now on; None in it is the end."""
+        queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
+        self.streams.add(queue)
+        if self.listening is None:
+            self.listening = asyncio.create_task(self._listen())
+        try:
+            yield queue
+        finally:
+            self.streams.discard(queue)
+
+    async def end(self) -> None:
+        """End all streams: the process goes down."""
+        self.ended = True
+        for queue in self.streams:
+            _put(queue, None)
+        if self.listening is not None:
+            self.listening.cancel()
+            await asyncio.wait({self.listening})
+
+    async def _listen(self) -> None:
+        while not self.ended:
+            with suppress(psycopg.Error):
+                async for change in review_changes(self.parts.database):
+                    for queue in self.streams:
+                        _put(queue, change)
+            logger.warning("the stream of reviews lost its database; it tries again")
+            for queue in self.streams:
+                _put(queue, _AGAIN)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+_AGAIN = json.dumps({"reload": True})
+
+
+def _put(queue: asyncio.Queue[str | None], change: str | None) -> None:
+    """Add a change; whoever is too far behind is told to read again instead."""
+    if queue.full():
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(_AGAIN)
+    if change is None or change != _AGAIN:
+        queue.put_nowait(change)
+
+
+@router.get("/reviews/stream")
+async def stream_reviews(request: Request, _parts: TheParts, _caller: Caller) -> StreamingResponse:
+    """Ids and versions of reviews as they change: `event: review`, `data: {"id", "version"}`.
+
+    What a review says is read with the usual request, so that the usual permissions hold. `{"reload": true}`
+    asks to read the whole list again.
+    """
+    live: Live = request.app.state.live
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(live), media_type="text/event-stream", headers=headers)
+
+
+async def _events(live: Live) -> AsyncIterator[str]:
+    async with live.stream() as queue:
+        yield "retry: 1000\n\n"
+        while True:
+            try:
+                change = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                yield ": still here\n\n"
+                continue
+            if change is None:
+                return
+            yield f"event: review\ndata: {change}\n\n"

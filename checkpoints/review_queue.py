@@ -1,0 +1,173 @@
+"""The queue of reviews: searched, filtered, sorted, in pages that stay stable while reviews come and go."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from psycopg.rows import dict_row
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+
+from checkpoints import schema
+from checkpoints.database import Transaction
+from checkpoints.errors import UnknownCursor
+from checkpoints.pages import Page
+from checkpoints.reviews import Review, ReviewKind, ReviewStatus, review_of
+
+
+class Sort(StrEnum):
+    """In which order reviews are listed."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    DUE = "due"
+    AMOUNT = "amount"
+    RISK = "risk"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """Which reviews are wanted; what is None does not matter.
+
+    Attributes:
+        search: words that the title, the ids or the arguments contain, all of them.
+        roles: somebody of one of these roles is asked now.
+        claimed_by: in whose hands it is.
+        amount_min: minor units, in whatever currency.
+    """
+
+    status: ReviewStatus | None = ReviewStatus.OPEN
+    kind: ReviewKind | None = None
+    search: str | None = None
+    workflow: str | None = None
+    risk: str | None = None
+    rule: str | None = None
+    roles: Sequence[str] | None = None
+    claimed_by: str | None = None
+    case_id: str | None = None
+    amount_min: int | None = None
+    amount_max: int | None = None
+    due_before: datetime | None = None
+    opened_before: datetime | None = None
+
+
+_COLUMNS = [schema.reviews.c[name] for name in Review.__dataclass_fields__]
+_C = schema.reviews.c
+_RISK = case({"high": 2, "medium": 1}, value=_C.risk, else_=0)
+_KEYS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
+    Sort.NEWEST: (_C.opened_at, True),
+    Sort.OLDEST: (_C.opened_at, False),
+    Sort.DUE: (_C.due_at, False),
+    Sort.AMOUNT: (func.coalesce(_C.amount_minor, cast(-1, BigInteger)), True),
+    Sort.RISK: (_RISK, True),
+}
+_SEARCHED = func.concat_ws(
+    " ", _C.title, _C.id, _C.case_id, _C.tool, _C.rule, cast(_C.action["arguments"], TEXT)
+)
+_COUNTS = """
+SELECT count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
+       count(*) FILTER (WHERE paused_at IS NOT NULL) AS waiting_info,
+       count(*) FILTER (WHERE claimed_until > %(now)s) AS claimed
+FROM reviews WHERE status = 'open'
+"""
+_BY = "SELECT {0} AS name, count(*) AS open FROM reviews WHERE status = 'open' GROUP BY 1 ORDER BY 1"
+
+
+async def list_queue(
+    tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
+) -> Page[Review]:
+    """A page of the reviews that are wanted; raises UnknownCursor."""
+    key, falls = _KEYS[sort]
+    query = select(*_COLUMNS, key.label("sort_key")).where(*_conditions(wanted))
+    if after is not None:
+        query = query.where(_beyond(key, falls=falls, cursor=_decode(after, sort)))
+    query = _ordered(query, key, falls=falls).limit(limit + 1)
+    rows: Any = (await tx.sql.execute(query)).all()
+    items = [review_of(row) for row in rows[:limit]]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(items, None if last is None else _encode(sort, last.sort_key, last.id))
+
+
+def cursor_at(review: Review, sort: Sort) -> str:
+    """The cursor after which the list goes on behind this review."""
+    values = {
+        Sort.NEWEST: review.opened_at,
+        Sort.OLDEST: review.opened_at,
+        Sort.DUE: review.due_at,
+        Sort.AMOUNT: -1 if review.amount_minor is None else review.amount_minor,
+        Sort.RISK: {"high": 2, "medium": 1}.get(review.risk, 0),
+    }
+    return _encode(sort, values[sort], review.id)
+
+
+async def count_queue(tx: Transaction, now: datetime) -> dict[str, Any]:
+    """How many reviews are open, overdue, waiting for information and in hand; and by risk and workflow."""
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        counts = await (await cursor.execute(_COUNTS, {"now": now})).fetchone() or {}
+        by: dict[str, Any] = {}
+        for name in ("risk", "workflow"):
+            rows = await (await cursor.execute(_BY.format(name))).fetchall()
+            by[f"by_{name}"] = {row["name"]: row["open"] for row in rows}
+    return dict(counts) | by
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    equal = {
+        _C.status: wanted.status,
+        _C.kind: wanted.kind,
+        _C.workflow: wanted.workflow,
+        _C.risk: wanted.risk,
+        _C.rule: wanted.rule,
+        _C.claimed_by: wanted.claimed_by,
+        _C.case_id: wanted.case_id,
+    }
+    found: list[ColumnElement[bool]] = [
+        column == value for column, value in equal.items() if value is not None
+    ]
+    if wanted.roles is not None:
+        found.append(_C.roles.bool_op("&&")(cast(list(wanted.roles), ARRAY(TEXT))))
+    if wanted.amount_min is not None:
+        found.append(_C.amount_minor >= wanted.amount_min)
+    if wanted.amount_max is not None:
+        found.append(_C.amount_minor <= wanted.amount_max)
+    if wanted.due_before is not None:
+        found.append(_C.due_at < wanted.due_before)
+    if wanted.opened_before is not None:
+        found.append(_C.opened_at < wanted.opened_before)
+    return found + [_SEARCHED.icontains(word, autoescape=True) for word in (wanted.search or "").split()]
+
+
+def _beyond(key: ColumnElement[Any], *, falls: bool, cursor: tuple[Any, str]) -> ColumnElement[bool]:
+    value, tie = cursor
+    further = key < value if falls else key > value
+    tied = _C.id < tie if falls else _C.id > tie
+    return or_(further, and_(key == value, tied))
+
+
+def _ordered(query: Select[Any], key: ColumnElement[Any], *, falls: bool) -> Select[Any]:
+    return query.order_by(key.desc(), _C.id.desc()) if falls else query.order_by(key, _C.id)
+
+
+def _encode(sort: Sort, value: Any, tie: str) -> str:
+    written = value.isoformat() if isinstance(value, datetime) else value
+    return base64.urlsafe_b64encode(json.dumps([sort.value, written, tie]).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, sort: Sort) -> tuple[Any, str]:
+    try:
+        named, value, tie = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if sort in {Sort.NEWEST, Sort.OLDEST, Sort.DUE}:
+            value = datetime.fromisoformat(value)
+            fits = value.tzinfo is not None
+        else:
+            fits = type(value) is int
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise UnknownCursor from error
+    if named != sort or not fits or not isinstance(tie, str) or "\x00" in tie:
+        raise UnknownCursor
+    return value, tie

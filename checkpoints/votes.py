@@ -1,0 +1,131 @@
+"""Votes: what people said and did to a review, each once and for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+from sqlalchemy import insert, select
+
+from checkpoints import schema
+from checkpoints.database import Transaction
+from checkpoints.errors import AlreadyVoted
+
+
+class VoteKind(StrEnum):
+    """What somebody says to a review."""
+
+    APPROVE = "approve"
+    OVERRIDE = "override"
+    BREAK_GLASS = "break_glass"
+    REJECT = "reject"
+    EDIT = "edit"
+    ESCALATE = "escalate"
+    REQUEST_INFO = "request_info"
+    INFO = "info"
+    COMMENT = "comment"
+
+
+APPROVING = frozenset({VoteKind.APPROVE, VoteKind.OVERRIDE, VoteKind.BREAK_GLASS})
+"""What counts as a signature."""
+DECIDING = APPROVING | {VoteKind.REJECT}
+"""What a person says once to a review."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vote:
+    """What one person said to one review.
+
+    Attributes:
+        humans: whose eyes it counts for: the voter's, and the delegator's if it is on somebody's behalf.
+        delegation: the delegation by which it is on somebody's behalf.
+        rung: for an approval, the place on the ladder that it fills; None stands in for all of them.
+        patch: for an edit, `[{op, path, value}]` on the arguments (RFC 6902).
+    """
+
+    id: str
+    review_id: str
+    person: str
+    humans: list[str]
+    on_behalf_of: str | None = None
+    delegation: str | None = None
+    role: str | None
+    rung: int | None = None
+    kind: VoteKind
+    digest: str
+    reason_code: str | None = None
+    comment: str | None
+    patch: list[dict[str, Any]] | None = None
+    voted_at: datetime
+
+
+_COLUMNS = [schema.votes.c[name] for name in Vote.__dataclass_fields__]
+_SPENT = """
+SELECT r.amount_minor, r.currency FROM votes v JOIN reviews r ON r.id = v.review_id
+WHERE %(human)s = ANY(v.humans) AND v.kind = ANY(%(kinds)s) AND v.voted_at > %(since)s
+  AND r.kind = 'gate' AND r.status IN ('open', 'approved') AND r.tool = %(tool)s
+  AND r.amount_minor IS NOT NULL AND r.id <> %(but)s
+"""
+
+
+async def votes_on(tx: Transaction, review_id: str) -> list[Vote]:
+    """All that was said to a review, oldest first."""
+    v = schema.votes.c
+    query = select(*_COLUMNS).where(v.review_id == review_id).order_by(v.voted_at, v.id)
+    return [vote_of(row._asdict()) for row in (await tx.sql.execute(query)).all()]
+
+
+async def votes_on_many(tx: Transaction, review_ids: Sequence[str]) -> dict[str, list[Vote]]:
+    """The same for several reviews, by review."""
+    v = schema.votes.c
+    query = select(*_COLUMNS).where(v.review_id.in_(review_ids)).order_by(v.voted_at, v.id)
+    found: dict[str, list[Vote]] = {review_id: [] for review_id in review_ids}
+    for row in (await tx.sql.execute(query)).all():
+        found[row.review_id].append(vote_of(row._asdict()))
+    return found
+
+
+async def add_vote(tx: Transaction, vote: Vote) -> None:
+    """Add a vote; the review must be locked. Raises AlreadyVoted if this person has decided there."""
+    if vote.kind in DECIDING and any(
+        vote.person == earlier.person and earlier.kind in DECIDING
+        for earlier in await votes_on(tx, vote.review_id)
+    ):
+        raise AlreadyVoted
+    values = {name: getattr(vote, name) for name in Vote.__dataclass_fields__}
+    await tx.sql.execute(insert(schema.votes).values(values))
+
+
+async def editors_in(tx: Transaction, case_ids: Sequence[str]) -> dict[str, set[str]]:
+    """By case, the eyes of whoever edited an action in it."""
+    v, r = schema.votes.c, schema.reviews.c
+    query = (
+        select(r.case_id, v.humans)
+        .join_from(schema.votes, schema.reviews, v.review_id == r.id)
+        .where(r.case_id.in_(case_ids), v.kind == VoteKind.EDIT)
+    )
+    found: dict[str, set[str]] = {case_id: set() for case_id in case_ids}
+    for row in (await tx.sql.execute(query)).all():
+        found[row.case_id].update(row.humans)
+    return found
+
+
+async def approved_by(
+    connection: AsyncConnection[Any], human: str, *, tool: str, since: datetime, but: str = ""
+) -> list[tuple[int, str]]:
+    """The amounts that these eyes have signed for a tool since then, `(amount_minor, currency)`.
+
+    A review that was not approved in the end does not count, nor does the one named by `but`.
+    """
+    values = {"human": human, "kinds": sorted(APPROVING), "since": since, "tool": tool, "but": but}
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_SPENT, values)
+        return [(minor, currency) for minor, currency in await cursor.fetchall()]
+
+
+def vote_of(values: dict[str, Any]) -> Vote:
+    """A vote from its row."""
+    return Vote(**values | {"kind": VoteKind(values["kind"])})

@@ -1,0 +1,96 @@
+"""Closing: how a review ends, whoever or whatever ends it, and how it is told."""
+
+from typing import Any
+
+from checkpoints.audit import Event, tell
+from checkpoints.cases import Status, move_case
+from checkpoints.commands import Command, CommandKind
+from checkpoints.database import Transaction
+from checkpoints.errors import ReviewAlreadyDecided, StaleDigest
+from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, decide_review, open_gates
+from checkpoints.votes import Vote, votes_on
+from graphs.wiring import Parts
+from nodes.eligibility import open_rungs
+from nodes.permissions import Principal
+from nodes.shapes import Json
+
+
+class NotEligible(Exception):
+    """This principal may not decide this review; the attempt is on the record."""
+
+
+class ReviewExpired(Exception):
+    """The review has expired; it cannot be decided any more."""
+
+
+class ReviewClaimed(Exception):
+    """Somebody else has this review in hand."""
+
+
+class ReviewParked(Exception):
+    """The review waits for information; it is decided when that has come."""
+
+
+async def unfit(
+    tx: Transaction, parts: Parts, review: Review, principal: Principal, digest: str
+) -> Exception | None:
+    """Why this principal cannot act on this review now, whatever they may; None if they can."""
+    now = parts.clock()
+    if review.status is not ReviewStatus.OPEN:
+        deciders = ", ".join(vote.person for vote in await votes_on(tx, review.id)) or "the system"
+        return ReviewAlreadyDecided(f"already {review.status} by {deciders}")
+    if digest != review.digest:
+        return StaleDigest()
+    if review.expires_at is not None and review.expires_at <= now:
+        return ReviewExpired("the review has expired")
+    if review.paused_at is not None:
+        return ReviewParked()
+    claimer = review.claimer(now)
+    if claimer not in {None, principal.actor}:
+        return ReviewClaimed(f"{claimer} has it in hand until {review.claimed_until:%Y-%m-%d %H:%M} UTC")
+    return None
+
+
+async def close(tx: Transaction, parts: Parts, review: Review, status: ReviewStatus, actor: str) -> None:
+    """End a locked review, say so, and wake the graph that waits for it.
+
+    Raises:
+        ReviewAlreadyDecided: it was not open any more.
+    """
+    now = parts.clock()
+    if not await decide_review(tx, review.id, status, now):
+        raise ReviewAlreadyDecided
+    await tell(tx, review_event(parts, review, f"review.{status}", actor, digest=review.digest))
+    if review.kind is not ReviewKind.GATE:
+        return
+    standing = Status.APPROVED if status is ReviewStatus.APPROVED else Status.RUNNING
+    if await open_gates(tx, review.case_id):
+        standing = Status.WAITING_REVIEW
+    await move_case(tx, review.case_id, standing, now)
+    command = Command(
+        id=parts.ids(),
+        case_id=review.case_id,
+        kind=CommandKind.RESUME,
+        dedupe_key=f"review:{review.id}",
+        payload={"interrupt": review.interrupt_id},
+        created_at=now,
+    )
+    await parts.queue.enqueue(tx, command)
+
+
+async def refresh_roles(tx: Transaction, review: Review, ladder: list[Json], votes: list[Vote]) -> None:
+    """Keep with the review whom it waits for now."""
+    roles = [ladder[at]["role"] for at in open_rungs(ladder, votes)]
+    await change_review(tx, review.id, ladder=ladder, roles=roles)
+
+
+def review_event(parts: Parts, review: Review, kind: str, actor: str, **data: Any) -> Event:
+    """An event of a review."""
+    return Event(
+        id=parts.ids(),
+        case_id=review.case_id,
+        kind=kind,
+        actor=actor,
+        at=parts.clock(),
+        data={"review": review.id, **data},
+    )

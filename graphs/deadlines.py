@@ -1,0 +1,67 @@
+"""Deadlines: what time does to a review. It reminds, hands up and expires; it never approves."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from checkpoints.audit import tell
+from checkpoints.database import Transaction
+from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, next_due
+from checkpoints.votes import votes_on
+from graphs.acts import due_from_now, hand_up, handed_up, unpark
+from graphs.closing import close, review_event
+from graphs.wiring import Parts
+
+ACTOR = "system:deadlines"
+LAST_REMINDER = timedelta(minutes=15)
+"""A reminder nearer to the due time than this is not worth sending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Does what is due; each thing once, in a transaction of its own, whoever else works on it."""
+
+    parts: Parts
+
+    async def run(self, most: int = 100) -> int:
+        """Do what is due by now, however long ago; returns how many things were done."""
+        for done in range(most):
+            async with self.parts.database.transaction() as tx:
+                review = await next_due(tx, self.parts.clock())
+                if review is None:
+                    return done
+                await self._wake(tx, review, self.parts.clock())
+        return most
+
+    async def _wake(self, tx: Transaction, review: Review, now: datetime) -> None:
+        if review.expires_at is not None and review.expires_at <= now:
+            await close(tx, self.parts, review, ReviewStatus.EXPIRED, ACTOR)
+        elif review.paused_at is not None:
+            await unpark(tx, self.parts, review)
+            told = review_event(self.parts, review, "review.info_overdue", ACTOR, to=review.asked_by)
+            await tell(tx, told)
+        elif review.due_at <= now:
+            await self._overdue(tx, review)
+        else:
+            await self._remind(tx, review, now)
+
+    async def _overdue(self, tx: Transaction, review: Review) -> None:
+        """Nobody did it in time: it goes to those above, and where there are none it is rejected."""
+        ladder = handed_up(review.ladder, await votes_on(tx, review.id))
+        if ladder is not None:
+            await hand_up(tx, self.parts, review, ladder, ACTOR)
+        elif review.kind is ReviewKind.AFTERWARDS:
+            await change_review(tx, review.id, **due_from_now(self.parts, review))
+            await tell(tx, review_event(self.parts, review, "review.reminded", ACTOR, overdue=True))
+        else:
+            await close(tx, self.parts, review, ReviewStatus.EXPIRED, ACTOR)
+
+    async def _remind(self, tx: Transaction, review: Review, now: datetime) -> None:
+        """Remind whoever has it in hand, or all who may; the next time when half of the rest is over."""
+        following = now + (review.due_at - now) / 2
+        worth = review.due_at - following > LAST_REMINDER
+        await change_review(tx, review.id, remind_at=following if worth else None)
+        claimer = review.claimer(now)
+        to = {"to": claimer} if claimer else {}
+        await tell(
+            tx, review_event(self.parts, review, "review.reminded", ACTOR, due=str(review.due_at), **to)
+        )

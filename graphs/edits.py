@@ -1,0 +1,185 @@
+"""Edits: a reviewer changes what would be done; it is judged again, and somebody else has to sign it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from checkpoints.audit import tell
+from checkpoints.cases import Case, get_case
+from checkpoints.database import Transaction
+from checkpoints.reviews import Decision, Review, ReviewKind, ReviewStatus, get_review
+from checkpoints.session import open_session
+from checkpoints.votes import Vote, VoteKind, add_vote, votes_on
+from graphs.closing import NotEligible, close, review_event, unfit
+from graphs.electorate import Electorate
+from graphs.judging import judge_on
+from graphs.wiring import Parts
+from nodes.action import Proposal, differences
+from nodes.edits import edited
+from nodes.gateway import MOST_REVISIONS
+from nodes.judge import Judgement
+from nodes.permissions import Eligibility, Principal
+from nodes.rules import Outcome
+from nodes.shapes import Json
+from tools.money import Money
+
+
+class EditUnfit(Exception):
+    """The edited arguments are not what the tool takes."""
+
+    def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
+
+
+class EditRefused(Exception):
+    """The rules would not have the action as it was edited; nothing was changed."""
+
+
+class TooManyEdits(Exception):
+    """This action has been revised too often: reject it instead."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """What an edit would come to.
+
+    Attributes:
+        changes: `[{field, before, after}]` of the arguments.
+        judgement: what the rules say to the edited action.
+        eligibility: whether the editor's own limit covers it.
+    """
+
+    review: Review
+    changes: tuple[Json, ...]
+    judgement: Judgement
+    eligibility: Eligibility
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """Previews and commits edits."""
+
+    parts: Parts
+
+    async def preview(self, review_id: str, patch: Sequence[Json], principal: Principal) -> Preview:
+        """What this edit would change, what the rules say to it, and who would have to sign it.
+
+        Raises:
+            ReviewNotFound.
+            PatchUnfit: the patch does not fit the arguments.
+            EditUnfit: the result is not what the tool takes.
+        """
+        async with self.parts.database.transaction() as tx:
+            review = await get_review(tx, review_id)
+            case, votes = await get_case(tx, review.case_id), await votes_on(tx, review_id)
+        before = review.action["arguments"]
+        values = edited(before, patch)
+        self._fits(review, before | values)
+        vote = self._vote(review, patch, principal)
+        judgement = await self._judged(case, review, values, [*votes, vote])
+        async with self.parts.database.transaction() as tx:
+            amount = self._amount(review, before | values)
+            found = await Electorate(self.parts).eligibility(tx, review, principal, amount=amount)
+        changes = tuple(differences(before, before | values, "arguments."))
+        return Preview(review=review, changes=changes, judgement=judgement, eligibility=found)
+
+    async def commit(
+        self, review_id: str, digest: str, patch: Sequence[Json], comment: str, principal: Principal
+    ) -> Review:
+        """Put the edited action in the place of the reviewed one: earlier votes fall, others sign it anew.
+
+        Raises:
+            ReviewNotFound, PatchUnfit, EditUnfit, EditRefused, TooManyEdits, and whatever keeps somebody from
+            deciding the review; refusals of a person are on the record.
+        """
+        preview = await self.preview(review_id, patch, principal)
+        async with self.parts.database.transaction() as tx:
+            review = await get_review(tx, review_id, lock=True)
+            refusal = await self._refusal(tx, review, digest, preview, principal)
+            if refusal is None:
+                vote = self._vote(review, patch, principal)
+                await self._put(tx, replace(vote, comment=comment), preview)
+                return await get_review(tx, review_id)
+            why = {"why": type(refusal).__name__, "message": str(refusal), "vote_kind": VoteKind.EDIT}
+            await tell(tx, review_event(self.parts, review, "vote.denied", principal.actor, **why))
+        raise refusal
+
+    async def _refusal(
+        self, tx: Transaction, review: Review, digest: str, preview: Preview, principal: Principal
+    ) -> Exception | None:
+        if (refusal := await unfit(tx, self.parts, review, principal, digest)) is not None:
+            return refusal
+        amount = self._amount(review, preview.judgement.action.get("arguments") or review.action["arguments"])
+        found = await Electorate(self.parts).eligibility(tx, review, principal, amount=amount)
+        if not found.allowed:
+            return NotEligible(found.why)
+        if review.kind is not ReviewKind.GATE:
+            return EditRefused("what has been done cannot be edited any more")
+        verdict = preview.judgement.verdict
+        if verdict.outcome in {Outcome.REFUSE, Outcome.INVESTIGATE}:
+            return EditRefused(f"the rules would say {verdict.outcome}: {verdict.then.reason}")
+        return TooManyEdits() if int(review.action["revision"]) >= MOST_REVISIONS else None
+
+    async def _put(self, tx: Transaction, vote: Vote, preview: Preview) -> None:
+        by, review = preview.eligibility, preview.review
+        vote = replace(vote, id=self.parts.ids(), humans=list(by.humans))
+        await add_vote(
+            tx, replace(vote, role=by.role, on_behalf_of=by.on_behalf_of, delegation=by.delegation)
+        )
+        told: Json = {"vote": vote.id, "vote_kind": vote.kind, "patch": vote.patch, "comment": vote.comment}
+        told |= {"changes": list(preview.changes), "outcome": preview.judgement.verdict.outcome}
+        await tell(tx, review_event(self.parts, review, "vote.cast", vote.person, **told))
+        await close(tx, self.parts, review, ReviewStatus.SUPERSEDED, vote.person)
+
+    async def _judged(self, case: Case, review: Review, values: Json, votes: Sequence[Vote]) -> Judgement:
+        """The edited action as it will be judged, as if the edit were on record."""
+        base = self.parts.workflows[review.workflow]
+        workflow = await self.parts.rulebook.workflow(base, case.rules)
+        as_if = Decision(
+            status=ReviewStatus.SUPERSEDED,
+            action=review.action,
+            digest=review.digest,
+            shown=review.shown,
+            ladder=review.ladder,
+            votes=tuple(votes),
+        )
+        async with open_session(self.parts.database.engine) as session:
+            stored = judge_on(self.parts, workflow, session).decided
+
+            async def decided(review_id: str) -> Decision | None:
+                return as_if if review_id == review.id else await stored(review_id)
+
+            judge = judge_on(self.parts, workflow, session, decided)
+            proposal = Proposal.from_json(review.shown["proposal"]).with_literals(values)
+            return await judge.judge({"id": case.id, "event": case.event}, proposal)
+
+    def _fits(self, review: Review, arguments: Json) -> None:
+        try:
+            self.parts.registry.describe(review.tool).arguments.model_validate(arguments)
+        except ValidationError as error:
+            fields = [
+                {"field": ".".join(map(str, item["loc"])) or "arguments", "problem": item["msg"]}
+                for item in error.errors(include_url=False, include_input=False, include_context=False)
+            ]
+            raise EditUnfit("the edited arguments are not what the tool takes", fields) from error
+
+    def _amount(self, review: Review, arguments: Json) -> Money | None:
+        return self.parts.workflows[review.workflow].rulings[review.tool].money(arguments)
+
+    def _vote(self, review: Review, patch: Sequence[Json], principal: Principal) -> Vote:
+        steps: list[dict[str, Any]] = [dict(step) for step in patch]
+        return Vote(
+            id="preview",
+            review_id=review.id,
+            person=principal.actor,
+            humans=[principal.eyes],
+            role=None,
+            kind=VoteKind.EDIT,
+            digest=review.digest,
+            comment=None,
+            patch=steps,
+            voted_at=self.parts.clock(),
+        )

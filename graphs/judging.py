@@ -1,0 +1,25 @@
+"""Judging: a workflow's judge on a session, the same for a segment and for a preview."""
+
+from checkpoints.effects import SessionLedger
+from checkpoints.reviews import SessionReviews
+from checkpoints.session import Session
+from graphs.wiring import Parts
+from nodes.judge import Decided, Judge
+from nodes.workflow import Workflow
+from tools.contract import Arguments, Record
+
+
+def judge_on(parts: Parts, workflow: Workflow, session: Session, decided: Decided | None = None) -> Judge:
+    """A judge that reads records through the registry, and the past through the session."""
+
+    async def read(tool: str, arguments: Arguments) -> Record:
+        return await parts.registry.read(parts.capability, tool, arguments)
+
+    return Judge(
+        workflow=workflow,
+        registry=parts.registry,
+        read=read,
+        deeds=SessionLedger(session).deeds_by,
+        decided=decided or SessionReviews(session).decision,
+        clock=parts.clock,
+    )

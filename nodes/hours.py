@@ -1,0 +1,53 @@
+"""Working hours: when a time that is counted in them is over, across nights, weekends, holidays and DST."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_LONGEST_SEARCH = 4000
+"""Days; longer than any period a table can name takes at one hour a week."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hours:
+    """The hours of a team, on some days of the week, by the clock of a place.
+
+    Attributes:
+        days: 0 for Monday to 6 for Sunday.
+    """
+
+    zone: ZoneInfo
+    days: frozenset[int]
+    opens: time
+    closes: time
+    holidays: frozenset[date] = field(default_factory=frozenset)
+
+    def after(self, start: datetime, length: timedelta) -> datetime:
+        """The first instant by which so much working time has passed since `start`, in UTC.
+
+        Elapsed time is counted, not the clock's hands: an hour that DST skips is no working time.
+
+        Raises:
+            ValueError: there are no working hours to count.
+        """
+        left, day = length, start.astimezone(self.zone).date()
+        for _ in range(_LONGEST_SEARCH):
+            begin, end = self._of(day)
+            begin = max(begin, start.astimezone(UTC))
+            if end > begin and left <= end - begin:
+                return begin + left
+            left -= max(end - begin, timedelta())
+            day += timedelta(days=1)
+        raise ValueError("there are no working hours to count")
+
+    def _of(self, day: date) -> tuple[datetime, datetime]:
+        """The working hours of a day, empty on a free one, in UTC."""
+        opens = datetime.combine(day, self.opens, self.zone).astimezone(UTC)
+        if day.weekday() not in self.days or day in self.holidays:
+            return opens, opens
+        return opens, datetime.combine(day, self.closes, self.zone).astimezone(UTC)
+
+
+def after(start: datetime, length: timedelta, hours: Hours | None) -> datetime:
+    """When a time is over that is counted in these hours, or by the clock if there are none."""
+    return start + length if hours is None else hours.after(start, length)
