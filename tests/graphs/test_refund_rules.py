@@ -14,7 +14,7 @@ from graphs.refund import refund_workflow
 from graphs.refund.records import RefundFacts
 from nodes.action import Proposal, Ref
 from nodes.judge import Judge, no_decision, no_deeds
-from nodes.rules import Outcome, RuleTable, Verdict
+from nodes.rules import Against, Outcome, RuleTable, Verdict
 from tests.house import LEE, House, refund_event
 from tools.contract import Arguments, Call, Record
 from tools.money import Money
@@ -187,7 +187,20 @@ def test_more_than_is_left_is_refused() -> None:
 
 
 def test_what_the_agent_advises_against_is_looked_into() -> None:
-    assert investigated(facts(agent_recommends=False)) == ("agent_declines", "support_lead")
+    for minor, who in ((2990, LEAD), (50000, LEAD), (50001, FINANCE), (500_001, FINANCE)):
+        declined = verdict(facts(minor, agent_recommends=False))
+        assert (declined.outcome, declined.then.ladder) == who
+        assert (declined.then.reason, declined.then.against) == ("agent_declines", Against.RECOMMENDATION)
+
+
+def test_above_5000_two_people_of_finance_sign() -> None:
+    assert [rung.people for rung in verdict(facts(500_000)).then.steps] == [1]
+    assert [rung.people for rung in verdict(facts(500_001)).then.steps] == [2]
+
+
+def test_what_a_lead_signs_goes_up_to_finance_and_what_finance_signs_to_nobody() -> None:
+    assert verdict(facts(5000)).then.above == ("finance",)
+    assert verdict(facts(50001)).then.above == ()
 
 
 @pytest.mark.parametrize(("percent", "sure"), [(0, False), (69, False), (70, True), (100, True)])

@@ -84,7 +84,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a typo in a role": (
         "by: [support_lead]",
         "by: [support_laed]",
-        ["row RF-84", "row RF-91", "support_laed"],
+        ["row RF-84", "support_laed"],
     ),
     "a typo in an owner": ("owner: fraud_team", "owner: fraud_taem", ["row RF-10", "fraud_taem"]),
     "a team that signs": ("by: [finance]", "by: [fraud_team]", ["row RF-92", "fraud_team"]),
