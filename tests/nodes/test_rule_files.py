@@ -269,7 +269,7 @@ def fits(fact: str, value: Any) -> bool:
 def test_a_bound_has_exactly_the_type_of_its_fact(fact: str, value: Any) -> None:
     document = yaml.safe_load(WELL_WRITTEN)
     document["rows"][1]["when"] = {fact: {"is": value}}
-    text = json.dumps(document)
+    text = yaml.safe_dump(document)
 
     if fits(fact, value):
         assert load(text).rows[1].when[0].fact == fact

@@ -1,6 +1,7 @@
 """The linter: what a table leaves open or never reaches is found, and no editing mistake ends in allow."""
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -84,10 +85,10 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a typo in a role": (
         "by: [support_lead]",
         "by: [support_laed]",
-        ["row RF-84", "support_laed"],
+        ["row RF-75", "support_laed"],
     ),
     "a typo in an owner": ("owner: fraud_team", "owner: fraud_taem", ["row RF-10", "fraud_taem"]),
-    "a team that signs": ("by: [finance]", "by: [fraud_team]", ["row RF-92", "fraud_team"]),
+    "a team that signs": ("by: [finance]", "by: [fraud_team]", ["row RF-77", "fraud_team"]),
     "a typo in an outcome": ("{investigate: fraud_signal", "{investigat: fraud_signal", ["row RF-10"]),
     "a more generous outcome": (
         "{investigate: fraud_signal, owner: fraud_team}",
