@@ -19,6 +19,9 @@ from graphs.people import PeopleFileUnfit, read_people
 from graphs.settings import Settings
 from nodes.strict_yaml import TableUnfit
 
+Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
+SAYINGS = "approve, override, reject, escalate, request_info, break_glass or comment"
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -157,11 +160,17 @@ def cases(
 
 
 @app.command()
-def reviews(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
-    """List what waits for people."""
+def reviews(
+    token: Token,
+    url: Url = LOCAL,
+    mine: Annotated[bool, typer.Option("--mine", help="Only what you may decide.")] = False,
+    search: Annotated[str | None, typer.Option(help="Words of the title, ids or arguments.")] = None,
+    as_json_: Json = False,
+) -> None:
+    """List what waits for people, the most urgent first."""
 
     async def show(client: Client) -> None:
-        found = await client.reviews()
+        found = await client.reviews(mine=mine, q=search, sort="due")
         if as_json_:
             as_json(found)
         elif found:
@@ -175,10 +184,13 @@ def reviews(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
 @app.command()
 def decide(
     review: Annotated[str, typer.Argument(metavar="REVIEW", help="The review's id.")],
-    kind: Annotated[Literal["approve", "reject"], typer.Argument(metavar="KIND", help="approve or reject")],
+    kind: Annotated[Saying, typer.Argument(metavar="KIND", help=SAYINGS)],
     token: Token,
     digest: Annotated[str | None, typer.Option(help="The digest you saw; asked for if not given.")] = None,
-    comment: Annotated[str | None, typer.Option(help="Why; needed to reject.")] = None,
+    comment: Annotated[str | None, typer.Option(help="Why; needed for all but an approval.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="The reason code of an override, such as goodwill.")
+    ] = None,
     url: Url = LOCAL,
     as_json_: Json = False,
 ) -> None:
@@ -187,7 +199,7 @@ def decide(
     async def vote(client: Client) -> None:
         shown = await client.review(review)
         seen = digest or _confirmed(shown, kind)
-        decided = await client.vote(review, kind, seen, comment)
+        decided = await client.vote(review, kind, seen, comment, reason)
         as_json(decided) if as_json_ else say(f"The review is {decided['status']}.")
 
     ask(url, token, vote)

@@ -75,9 +75,12 @@ class Client:
         """One review, as this principal sees it."""
         return await self._call("GET", f"/reviews/{review_id}")
 
-    async def vote(self, review_id: str, kind: str, digest: str, comment: str | None) -> dict[str, Any]:
-        """Vote on the action with this digest."""
+    async def vote(
+        self, review_id: str, kind: str, digest: str, comment: str | None, reason_code: str | None = None
+    ) -> dict[str, Any]:
+        """Say something to the action with this digest."""
         body = {"kind": kind} | ({"comment": comment} if comment else {})
+        body |= {"reason_code": reason_code} if reason_code else {}
         headers = {"If-Match": f'"{digest}"'}
         return await self._call("POST", f"/reviews/{review_id}/votes", json=body, headers=headers)
 
