@@ -15,6 +15,7 @@ from api.show import as_json, case_table, complain, console, errors, review_tabl
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.settings import Settings
 from nodes.strict_yaml import TableUnfit
@@ -32,6 +33,7 @@ _EXPECTED = (
     CheckpointsError,
     PostgresUnavailable,
     PeopleFileUnfit,
+    NotifyFileUnfit,
     TableUnfit,
     Problem,
     Unreachable,

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import migrate, require_migrated
 from checkpoints.queue import Queue, queue_app
+from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
@@ -32,6 +35,7 @@ _WATCH_SECONDS = 1
 
 Clock = Callable[[], datetime]
 Ids = Callable[[], str]
+Chance = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +51,8 @@ class Parts:
     people: People
     clock: Clock
     ids: Ids
+    chance: Chance = random.random
+    notify: Notify = SILENT
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -79,16 +85,18 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
         refund = refund_workflow()
+        workflows = {refund.name: refund}
         yield Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
             capability=registry.hand_over(),
-            workflows={refund.name: refund},
+            workflows=workflows,
             brain=choose_brain(settings.model),
             people=People(settings.people_file, clock),
             clock=clock,
             ids=ids,
+            notify=read_notify(settings.notify_file, os.environ, workflows),
         )
 
 
