@@ -34,6 +34,8 @@ ROUTES = {
         "get_review",
         "cast_vote",
         "verify_audit",
+        "list_notifications",
+        "retry_notification",
     ),
     "cases:start": ("receive_event",),
     "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts"),

@@ -2,7 +2,7 @@
 
 from fastapi import Depends, FastAPI
 
-from api import audit, cases, events, health, reviews
+from api import audit, cases, events, health, notifications, reviews
 from api.access import require_access
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
@@ -21,8 +21,8 @@ def create_app(parts: Parts) -> FastAPI:
         responses=PROBLEMS,
     )
     app.state.parts = parts
-    for router in (events.router, cases.router, reviews.router, audit.router, health.router):
-        app.include_router(router)
+    for part in (events, cases, reviews, audit, notifications, health):
+        app.include_router(part.router)
     app.add_middleware(LimitBodies, refusal=body_too_large)
     handle_errors(app)
     return app

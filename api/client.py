@@ -81,6 +81,14 @@ class Client:
         headers = {"If-Match": f'"{digest}"'}
         return await self._call("POST", f"/reviews/{review_id}/votes", json=body, headers=headers)
 
+    async def notifications(self, **filters: Any) -> list[dict[str, Any]]:
+        """All notifications that match, newest first."""
+        return await self._pages("/notifications", filters)
+
+    async def retry_notification(self, notification_id: str) -> dict[str, Any]:
+        """Have one that was given up sent after all."""
+        return await self._call("POST", f"/notifications/{notification_id}/retry")
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

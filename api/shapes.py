@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from checkpoints.cases import Case
 from checkpoints.effects import EffectRow
+from checkpoints.outbox import Delivery, DeliveryState
 from checkpoints.reviews import Review, ReviewStatus, Vote, VoteKind
 from nodes.permissions import Eligibility
 
@@ -196,6 +197,32 @@ class ReviewDetail(ReviewOut):
             considered=[one.to_json() for one in eligibility.considered],
             why=eligibility.why if still else f"already {review.status}",
         )
+
+
+class NotificationOut(Shape):
+    """One event on its way to one recipient over one channel, or how it ended.
+
+    `recipient` is an actor such as `person:lee`, or the channel itself; addresses are nowhere in it.
+    """
+
+    id: str
+    event_id: str
+    case_id: str | None
+    review_id: str | None
+    kind: str
+    channel: str
+    recipient: str
+    state: DeliveryState
+    attempts: int
+    next_at: datetime
+    created_at: datetime
+    ended_at: datetime | None
+    error: str | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "NotificationOut":
+        """The delivery's shape."""
+        return cls.model_validate(delivery)
 
 
 class Received(Shape):

@@ -45,6 +45,7 @@ class Pace:
     reap_every: timedelta = timedelta(seconds=5)
     reconcile_every: timedelta = timedelta(minutes=1)
     grow_every: timedelta = timedelta(seconds=1)
+    notify_every: timedelta = timedelta(seconds=1)
 
 
 USUAL_PACE = Pace()
