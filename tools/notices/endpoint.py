@@ -77,6 +77,8 @@ def fit_address(address: str) -> httpx.URL:
         url = httpx.URL(address)
     except (httpx.InvalidURL, TypeError) as error:
         raise AddressUnfit from error
+    if address.split() != [address]:
+        raise AddressUnfit
     safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
     if not safe or not url.host or url.userinfo or url.fragment:
         raise AddressUnfit

@@ -94,7 +94,7 @@ def as_mail(message: Message, mailbox: str, now: datetime) -> EmailMessage:
     try:
         mail["From"] = Address("Countersign", addr_spec=mailbox)
         mail["To"] = Address(visible(message.to.name), addr_spec=message.to.email)
-    except (ValueError, MessageError) as error:
+    except (ValueError, IndexError, MessageError) as error:  # whatever the parser of addresses stumbles on
         raise NoticeUndelivered("the address is none that can be written to", permanent=True) from error
     mail["Subject"] = message.subject
     mail["Date"] = now
@@ -117,7 +117,7 @@ def _undelivered(error: Exception) -> NoticeUndelivered:
             return _undelivered(refused[0])
         case SMTPResponseException(code=code):
             return NoticeUndelivered(f"the mail server answered {code}", permanent=code >= _PERMANENT)
-        case ValueError():
-            return NoticeUndelivered("the address is none that can be written to", permanent=True)
-        case _:
+        case SMTPException() | OSError():  # an untrusted certificate is a ValueError too
             return NoticeUndelivered(f"no answer: {type(error).__name__}", permanent=False)
+        case _:
+            return NoticeUndelivered("the address is none that can be written to", permanent=True)

@@ -1,7 +1,6 @@
 """Signed webhooks, by the Standard Webhooks specification 1.0."""
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,7 +48,7 @@ def signer_of(secret: str) -> Webhook:
         raise SecretUnfit
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise SecretUnfit from error
     if not _FEWEST_BYTES <= len(key) <= _MOST_BYTES:
         raise SecretUnfit
