@@ -13,6 +13,7 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
+_PATIENCE_SECONDS = 30
 USERNAME, PASSWORD = "countersign", "the mail server's password"
 
 
@@ -40,6 +41,7 @@ class MailServer:
     Attributes:
         to_recipient: what `RCPT TO` is answered with, by the address.
         after_data: what is answered when the mail has come; None answers nothing, until the client gives up.
+        pause: how many seconds it takes over each command.
         came: set when a mail has come, whatever it is answered with.
     """
 
@@ -47,12 +49,24 @@ class MailServer:
     mails: list[Mail] = field(default_factory=list)
     to_recipient: Callable[[str], str] = lambda _: "250 OK"
     after_data: str | None = "250 OK"
+    pause: float = 0
     came: asyncio.Event = field(default_factory=asyncio.Event)
     signed_in: list[str] = field(default_factory=list)
+    connections: set[object] = field(default_factory=set)
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle_MAIL(  # noqa: N802 - the hook's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        await asyncio.sleep(self.pause)
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802 - the hook's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        await asyncio.sleep(self.pause)
         answer = self.to_recipient(address)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -65,6 +79,7 @@ class MailServer:
             Mail(sender=envelope.mail_from, recipients=tuple(envelope.rcpt_tos), raw=envelope.content)
         )
         self.came.set()
+        await asyncio.sleep(self.pause)
         if self.after_data is None:
             await asyncio.Event().wait()  # ends with the connection
         assert self.after_data is not None
@@ -78,15 +93,34 @@ class MailServer:
         return AuthResult(success=login.password.decode() == PASSWORD, handled=False)
 
 
+class _Connection(SMTP):
+    """A connection that its server knows of until it is lost."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.event_handler.connections.add(self)
+        self.event_handler.idle.clear()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.event_handler.connections.discard(self)
+        if not self.event_handler.connections:
+            self.event_handler.idle.set()
+
+
 @asynccontextmanager
 async def mail_server(*, starttls: bool = False, tls: bool = False) -> AsyncIterator[MailServer]:
-    """A server on a free port of this machine; with TLS it shows the tests' own certificate."""
+    """A server on a free port of this machine; with TLS it shows the tests' own certificate.
+
+    It leaves no connection behind: clients must have closed theirs.
+    """
     server = MailServer()
+    server.idle.set()
     protected = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     protected.load_cert_chain(CERTIFICATE)
 
     def connection() -> SMTP:
-        return SMTP(
+        return _Connection(
             server,
             hostname="localhost",
             tls_context=protected if starttls else None,
@@ -102,3 +136,5 @@ async def mail_server(*, starttls: bool = False, tls: bool = False) -> AsyncIter
         yield server
     finally:
         listening.close()
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        await server.idle.wait()

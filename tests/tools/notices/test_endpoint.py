@@ -82,31 +82,27 @@ async def test_a_receiver_that_hangs_is_given_up_in_time() -> None:
 
 
 async def test_a_receiver_that_drips_its_answer_is_given_up_in_time() -> None:
-    """Each byte would begin a time-out per reading anew; the cap is over the whole."""
-    dripping: list[asyncio.StreamWriter] = []
+    """Each byte begins a time-out per reading anew; the cap is over the whole."""
+    over = asyncio.Event()
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        dripping.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        gone = asyncio.create_task(reader.read())
         writer.write(b"HTTP/1.1 200 OK\r\nX: ")
-        try:
-            while not writer.is_closing():
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.wait_for(asyncio.shield(over.wait()), 0.05)
-                break
-        except TimeoutError:
-            pass
+        while not gone.done():
+            writer.write(b"x")
+            await asyncio.wait({gone}, timeout=SOON.total_seconds() / 10)
+        writer.close()
+        over.set()
 
-    over = asyncio.Event()
     listening = await asyncio.start_server(drip, "127.0.0.1", 0)
     try:
-        with pytest.raises(NoticeUndelivered, match="no answer"):
-            await post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", SOON)
+        async with asyncio.timeout(10):
+            with pytest.raises(NoticeUndelivered, match="no answer: TimeoutError"):
+                await post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", SOON)
+            await over.wait()
     finally:
-        over.set()
         listening.close()
-        for writer in dripping:
-            writer.close()
 
 
 async def test_an_answer_without_end_is_not_read() -> None:

@@ -129,6 +129,15 @@ async def test_a_server_that_does_not_answer_is_given_up_in_time() -> None:
     assert not failure.permanent
 
 
+async def test_a_server_that_takes_its_time_over_each_command_is_given_up_in_time() -> None:
+    """Each command is in time by itself; the cap is over the whole."""
+    async with mail_server() as server:
+        server.pause = 0.4
+        failure = await undelivered(sender(server, within=timedelta(seconds=1)))
+
+    assert str(failure) == "no answer: TimeoutError"
+
+
 @pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.TLS])
 async def test_a_mail_goes_protected_and_signed_in(tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
