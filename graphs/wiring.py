@@ -85,18 +85,17 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
         refund = refund_workflow()
-        workflows = {refund.name: refund}
         yield Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
             capability=registry.hand_over(),
-            workflows=workflows,
+            workflows={refund.name: refund},
             brain=choose_brain(settings.model),
             people=People(settings.people_file, clock),
             clock=clock,
             ids=ids,
-            notify=read_notify(settings.notify_file, os.environ, workflows),
+            notify=read_notify(settings.notify_file, os.environ, [refund.name]),
         )
 
 
