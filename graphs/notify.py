@@ -68,10 +68,6 @@ class Notify:
     attempts: int
     reminders_per_hour: int
 
-    def channel(self, name: str) -> Channel | None:
-        """The channel of this name, if there is one."""
-        return next((channel for channel in self.channels if channel.name == name), None)
-
 
 SILENT = Notify(public_url="", channels=(), attempts=1, reminders_per_hour=0)
 """Nobody is told."""

@@ -83,8 +83,7 @@ class PostOffice:
 
     async def send(self, channel: str) -> int:
         """One round of one channel."""
-        found = self.parts.notify.channel(channel)
-        assert found is not None
+        (found,) = (one for one in self.parts.notify.channels if one.name == channel)
         return await self.notifier.send_due(found)
 
     async def round(self) -> None:
