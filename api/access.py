@@ -49,6 +49,8 @@ ROUTES = {
         "get_rule_table",
         "draft_rule_table",
         "decide_rule_table",
+        "list_notifications",
+        "retry_notification",
     ),
     "cases:start": ("receive_event", "give_information"),
     "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts"),

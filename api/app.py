@@ -2,7 +2,18 @@
 
 from fastapi import Depends, FastAPI
 
-from api import audit, cases, delegations, events, health, review_acts, reviews, rules, stream
+from api import (
+    audit,
+    cases,
+    delegations,
+    events,
+    health,
+    notifications,
+    review_acts,
+    reviews,
+    rules,
+    stream,
+)
 from api.access import require_access
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
@@ -23,18 +34,12 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.live = Live(parts)
-    for router in (
-        events.router,
-        cases.router,
-        stream.router,
-        review_acts.router,
-        reviews.router,
-        delegations.router,
-        rules.router,
-        audit.router,
-        health.router,
-    ):
-        app.include_router(router)
+    parts_of_it = (
+        *(events, cases, stream, review_acts, reviews, delegations, rules),
+        *(notifications, audit, health),
+    )
+    for part in parts_of_it:
+        app.include_router(part.router)
     app.add_middleware(LimitBodies, refusal=body_too_large)
     handle_errors(app)
     return app

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_tables import rules
@@ -15,6 +16,7 @@ from api.show import as_json, case_table, complain, console, errors, review_tabl
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.settings import Settings
 from nodes.strict_yaml import TableUnfit
@@ -29,12 +31,14 @@ app = typer.Typer(
 )
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
+app.add_typer(notices, name="notices")
 
 
 _EXPECTED = (
     CheckpointsError,
     PostgresUnavailable,
     PeopleFileUnfit,
+    NotifyFileUnfit,
     TableUnfit,
     Problem,
     Unreachable,

@@ -99,6 +99,14 @@ class Client:
         body = {"kind": kind} | ({"comment": comment} if comment else {})
         return await self._call("POST", f"/rules/{digest}/decision", json=body)
 
+    async def notifications(self, **filters: Any) -> list[dict[str, Any]]:
+        """All notifications that match, newest first."""
+        return await self._pages("/notifications", filters)
+
+    async def retry_notification(self, notification_id: str) -> dict[str, Any]:
+        """Have one that was given up sent after all."""
+        return await self._call("POST", f"/notifications/{notification_id}/retry")
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

@@ -103,7 +103,11 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> tuple[Parts, Doors
     async with open_database(ours) as database:
         await migrate(database)
     own = replace(
-        settings, database_url=ours, sandbox_url=sandbox, people_file=settings.home / "demo" / "people.yaml"
+        settings,
+        database_url=ours,
+        sandbox_url=sandbox,
+        people_file=settings.home / "demo" / "people.yaml",
+        notify_file=None,
     )
     tokens = _make_people(own.people_file)
     parts = await stack.enter_async_context(open_parts(own))

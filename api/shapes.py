@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from checkpoints.cases import Case
+from checkpoints.outbox import Delivery, DeliveryState
 
 T = TypeVar("T")
 
@@ -121,6 +122,32 @@ class RuleTableDetail(RuleTableOut):
     replaces: str | None
     changes: list[dict[str, Any]]
     source: str
+
+
+class NotificationOut(Shape):
+    """One event on its way to one recipient over one channel, or how it ended.
+
+    `recipient` is an actor such as `person:lee`, or the channel itself; addresses are nowhere in it.
+    """
+
+    id: str
+    event_id: str
+    case_id: str | None
+    review_id: str | None
+    kind: str
+    channel: str
+    recipient: str
+    state: DeliveryState
+    attempts: int
+    next_at: datetime
+    created_at: datetime
+    ended_at: datetime | None
+    error: str | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "NotificationOut":
+        """The delivery's shape."""
+        return cls.model_validate(delivery)
 
 
 class Received(Shape):

@@ -94,6 +94,18 @@ def review_table(reviews: list[dict[str, Any]]) -> Table:
     return table
 
 
+def notice_table(notices: list[dict[str, Any]]) -> Table:
+    """Notices, one a row."""
+    table = _table("Notices", "notice", "what, over which channel, to whom", "state")
+    for notice in notices:
+        way = f"{notice['channel']} to {notice['recipient']}"
+        tried = f"{notice['state']}, tried {notice['attempts']}x"
+        table.add_row(
+            notice["id"], _lines(safe(notice["kind"]), safe(way)), _lines(safe(tried), safe(notice["error"]))
+        )
+    return table
+
+
 def _table(title: str, *columns: str) -> Table:
     """A table for 80 columns whose first holds ids, which are never broken: they are there to be copied."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from checkpoints.audit import grow_tree
 from checkpoints.errors import DatabaseAway
@@ -12,6 +13,8 @@ from checkpoints.queue import queue_app
 from checkpoints.reaper import Reaper
 from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
 from graphs.deadlines import Deadlines
+from graphs.dealer import Dealer
+from graphs.notifier import Notifier
 from graphs.runner import Runner
 from graphs.wiring import Parts
 
@@ -30,6 +33,8 @@ async def run_worker(
     register_segment(app, runner.carry_out)
     reaper = Reaper(database=parts.database, queue=parts.queue, clock=parts.clock, dead_after=pace.dead_after)
 
+    notifier = Notifier(parts)
+
     async def grow() -> int:
         async with parts.database.connection() as connection:
             return await grow_tree(connection, parts.clock)
@@ -40,6 +45,9 @@ async def run_worker(
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.grow_every, grow, stop))
+        group.create_task(_every(pace.notify_every, Dealer(parts).deal_out, stop))
+        for channel in parts.notify.channels:  # a round each, so that one that hangs holds up no other
+            group.create_task(_every(pace.notify_every, partial(notifier.send_due, channel), stop))
         group.create_task(work(app, stop, pace=pace, concurrency=concurrency, on_stop=runner.drain))
 
 

@@ -20,9 +20,11 @@ WITH told AS (
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::jsonb[], %s::bytea[])
          WITH ORDINALITY AS event (id, case_id, kind, actor, at, data, leaf, place)
     ORDER BY place
-    ON CONFLICT (id) DO NOTHING RETURNING seq
+    ON CONFLICT (id) DO NOTHING RETURNING seq, kind
+), waiting AS (
+    INSERT INTO audit_pending (seq) SELECT seq FROM told
 )
-INSERT INTO audit_pending (seq) SELECT seq FROM told
+INSERT INTO outbox (seq) SELECT seq FROM told WHERE kind = ANY(%s::text[])
 """
 _SEQUENCER = "SELECT pg_try_advisory_xact_lock(hashtextextended('countersign audit sequencer', 0)) AS mine"
 _TAKE = """
@@ -58,6 +60,22 @@ WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.seq = e.seq)
 """
 _BATCH = 1000
 _HASH_BYTES = 32
+
+NOTIFIED = (
+    "review.opened",
+    "review.reminded",
+    "review.escalated",
+    "review.assigned",
+    "review.approved",
+    "review.rejected",
+    "review.expired",
+    "review.superseded",
+    "review.info_requested",
+    "review.info_given",
+    "review.info_overdue",
+    "review.broken_glass",
+)
+"""The kinds of events that people and systems outside are told of; their data names a `review`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,14 +127,17 @@ class Verification:
 
 
 async def append_events(cursor: AsyncCursor[DictRow], events: Sequence[Event]) -> None:
-    """Add events in the cursor's transaction; an event already told is left as it is."""
+    """Add events in the cursor's transaction; an event already told is left as it is.
+
+    Those of a kind in NOTIFIED are put into the outbox with it, so that no caller can forget to.
+    """
     if not events:
         return
     columns = zip(
         *((e.id, e.case_id, e.kind, e.actor, e.at, Jsonb(e.data), leaf_hash(e.entry)) for e in events),
         strict=True,
     )
-    await cursor.execute(_APPEND, [list(column) for column in columns])
+    await cursor.execute(_APPEND, [*(list(column) for column in columns), list(NOTIFIED)])
 
 
 async def tell(tx: Transaction, *events: Event) -> None:

@@ -56,5 +56,13 @@ class GrantUnusable(CheckpointsError):
     """There is no unused, unexpired grant for exactly this action."""
 
 
+class DeliveryNotFound(CheckpointsError):
+    """There is no such notice."""
+
+
+class DeliveryNotDead(CheckpointsError):
+    """Only a notice that was given up can be tried again."""
+
+
 class UnknownCursor(CheckpointsError):
     """The cursor does not belong to this list."""

@@ -276,3 +276,32 @@ audit_heads = Table(
     Column("peaks", LargeBinary, nullable=False),
     _at("at", nullable=False),
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigInteger, ForeignKey("audit_events.seq"), primary_key=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event_id", Text, ForeignKey("audit_events.id"), nullable=False),
+    _text("case_id", nullable=True),
+    _text("review_id", nullable=True),
+    _text("kind"),
+    _text("channel"),
+    _text("recipient"),
+    _text("state"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _at("next_at", nullable=False),
+    _at("created_at", nullable=False),
+    _at("ended_at"),
+    _text("error", nullable=True),
+    UniqueConstraint("event_id", "channel", "recipient"),
+    Index("deliveries_due_idx", "channel", "next_at", postgresql_where="state = 'pending'"),
+    Index(None, "created_at", "id"),
+    Index(None, "state", "created_at", "id"),
+    Index(None, "recipient", "created_at"),
+)

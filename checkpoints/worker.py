@@ -46,6 +46,7 @@ class Pace:
     reconcile_every: timedelta = timedelta(minutes=1)
     grow_every: timedelta = timedelta(seconds=1)
     wake_every: timedelta = timedelta(seconds=1)
+    notify_every: timedelta = timedelta(seconds=1)
 
 
 USUAL_PACE = Pace()

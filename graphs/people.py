@@ -156,7 +156,7 @@ def read_people(path: Path) -> PeopleFile:
     except ValidationError as error:
         raise PeopleFileUnfit(f"{path}: {first_fault(error)}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise PeopleFileUnfit(f"{path} cannot be read: {_one_line(error)}") from error
+        raise PeopleFileUnfit(f"{path} cannot be read: {one_line(error)}") from error
 
 
 def first_fault(error: ValidationError) -> str:
@@ -204,7 +204,7 @@ def _require_unique(what: str, values: list[str]) -> None:
         raise ValueError(f"{what} is there twice")
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What is the matter, without the piece of the file that YAML would quote."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"line {error.problem_mark.line + 1}: {error.problem}"

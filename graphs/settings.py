@@ -16,6 +16,7 @@ class Settings:
         people_file: `COUNTERSIGN_PEOPLE`, who may sign in and as what.
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
+        notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
     """
 
     database_url: str | None = None
@@ -23,6 +24,7 @@ class Settings:
     people_file: Path
     model: str | None = None
     sandbox_url: str | None = None
+    notify_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -35,4 +37,5 @@ class Settings:
             people_file=Path(env.get("COUNTERSIGN_PEOPLE") or home / "people.yaml"),
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
+            notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
         )

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import migrate, require_migrated
 from checkpoints.queue import Queue, queue_app
+from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
@@ -33,6 +36,7 @@ _WATCH_SECONDS = 1
 
 Clock = Callable[[], datetime]
 Ids = Callable[[], str]
+Chance = Callable[[], float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +53,8 @@ class Parts:
     people: People
     clock: Clock
     ids: Ids
+    chance: Chance = random.random
+    notify: Notify = SILENT
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -94,6 +100,7 @@ async def open_parts(
             people=People(settings.people_file, clock),
             clock=clock,
             ids=ids,
+            notify=read_notify(settings.notify_file, os.environ, [refund.name]),
         )
 
 

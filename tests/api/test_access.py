@@ -51,6 +51,8 @@ WRITTEN_BY_HAND = {
         "get_rule_table",
         "draft_rule_table",
         "decide_rule_table",
+        "list_notifications",
+        "retry_notification",
     },
     "shop": {"receive_event", "give_information", "list_cases", "get_case", "get_timeline", "list_verdicts"},
     "reader": {"list_cases", "get_case", "get_timeline", "list_verdicts"},
@@ -151,7 +153,7 @@ def _routes(parts: Parts, settings: Settings) -> Iterator[tuple[str, str, str]]:
         assert route.name is not None
         assert route.path is not None
         (method,) = (route.methods or set()) - {"HEAD"}
-        yield route.name, method, route.path.format(case_id="x", review_id="x")
+        yield route.name, method, route.path.format(case_id="x", review_id="x", notification_id="x")
 
 
 def test_what_is_not_in_the_table_is_closed_to_all() -> None:

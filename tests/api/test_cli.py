@@ -14,7 +14,19 @@ from tools.sandbox.cast import CAST
 
 LEADS = "clean_120_00_1"
 SMALL = "clean_29_90_1"
-COMMANDS = ("up", "worker", "migrate", "event", "cases", "reviews", "decide", "verify", "demo", "people")
+COMMANDS = (
+    "up",
+    "worker",
+    "migrate",
+    "event",
+    "cases",
+    "reviews",
+    "decide",
+    "verify",
+    "demo",
+    "people",
+    "notices",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,12 @@ async def test_filters_hold_on_every_page(door: Door) -> None:
 async def test_an_empty_list_is_one_empty_page(door: Door) -> None:
     assert await door.get("lee", "/cases") == {"items": [], "next": None}
     assert await door.get("lee", "/reviews") == {"items": [], "next": None}
+    assert await door.get("lee", "/notifications") == {"items": [], "next": None}
 
 
 async def test_a_cursor_that_is_none_is_a_bad_request(door: Door, subtests: pytest.Subtests) -> None:
     case_id = await door.opened(SCENES[0])
-    for path in ("/cases", "/reviews", f"/cases/{case_id}/timeline"):
+    for path in ("/cases", "/reviews", "/notifications", f"/cases/{case_id}/timeline"):
         for name, cursor in CURSORS.items():
             with subtests.test(f"{name} after {path}"):
                 response = await door.ask("lee", "GET", path, params={"after": cursor})
@@ -110,6 +111,8 @@ async def test_what_is_out_of_range_does_not_fit(door: Door, subtests: pytest.Su
         ("/reviews", "limit", "0"),
         ("/reviews", "limit", "201"),
         ("/reviews", "status", "closed"),
+        ("/notifications", "limit", "201"),
+        ("/notifications", "state", "lost"),
     ]
     for path, name, value in wrong:
         with subtests.test(f"{path}?{name}={value[:20]}"):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from api import worker
+from api.serve import working
 from api.signals import until_signal
 from api.worker import run_worker
 from checkpoints.embedded import EmbeddedPostgres
@@ -16,7 +17,10 @@ from graphs.settings import Settings
 from graphs.wiring import Parts
 from tests.api.outage import closed
 from tests.engine.processes import until
-from tests.house import House
+from tests.fakes.mail_server import mail_server
+from tests.fakes.receiver import Answer, receiver
+from tests.graphs.post_office import hurried, mail, post_office, webhook
+from tests.house import House, ManualClock
 
 SOON = timedelta(milliseconds=10)
 
@@ -42,6 +46,31 @@ async def test_a_worker_outlives_an_outage_of_its_database(
     await until(closed_case, "the case is closed")
     stop.set()
     await working
+
+
+async def test_a_worker_tells_people_and_systems_whatever_one_channel_does(
+    parts: Parts, settings: Settings, clock: ManualClock
+) -> None:
+    """One channel never answers; the others are told all the same, and the worker stops in good order."""
+    async with mail_server() as server, receiver() as hanging, receiver() as running:
+        hanging.answer = Answer(hangs=True)
+        channels = [webhook(hanging, name="hanging"), mail(server), webhook(running)]
+        office = hurried(post_office(parts, settings, clock, channels), timedelta(seconds=2))
+
+        async def all_told() -> bool:
+            sent = {(one.channel, one.recipient) for one in await office.deliveries(state="sent")}
+            return sent == {("mail", "person:lee"), ("mail", "person:max"), ("ops", "ops")}
+
+        async def tried() -> bool:
+            return (await office.delivery(channel="hanging")).error is not None
+
+        async with working(office.parts, pace=Pace(notify_every=SOON)):
+            await office.house.send("clean_120_00_1")
+            await until(all_told, "mail and webhook have come")
+            await until(tried, "the receiver that hangs was given up for now")
+
+    assert len(server.mails) == 2
+    assert len(running.requests) == len(hanging.requests) == 1
 
 
 async def test_upkeep_is_tried_again_after_any_failure(caplog: pytest.LogCaptureFixture) -> None:
