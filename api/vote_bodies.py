@@ -84,7 +84,7 @@ def as_vote(body: Any, tool: str, arguments: Json) -> Any:
         ValueError: several decisions, or an edit of another tool.
     """
     decision = _single(body)
-    if not isinstance(decision, Mapping) or "type" not in decision:
+    if not isinstance(decision, Mapping) or "type" not in decision or "kind" in decision:
         return body
     extra = {name: decision[name] for name in ("digest", "reason_code") if name in decision}
     if isinstance(body, Mapping):
