@@ -70,7 +70,7 @@ class BulkIn(Strict):
     @model_validator(mode="after")
     def _fits(self) -> "BulkIn":
         if self.kind is VoteKind.REJECT and not (self.comment or "").strip():
-            raise ValueError("to reject needs a comment that says why")
+            raise ValueError("a rejection needs a comment that says why")
         if len({item.review for item in self.items}) < len(self.items):
             raise ValueError("a review is there twice")
         return self

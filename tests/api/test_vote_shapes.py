@@ -137,11 +137,14 @@ async def test_the_digest_may_be_in_the_body(door: Door) -> None:
     assert (approved.status_code, approved.json()["status"]) == (200, "approved")
 
 
-async def test_the_header_counts_before_the_body(door: Door) -> None:
+async def test_two_digests_that_differ_are_for_no_action(door: Door) -> None:
     review = await door.waiting(LEADS)
-    stale = {"If-Match": f'"{"0" * 64}"'}
-    response = await said(door, review, APPROVE | {"digest": review["digest"]}, **stale)
-    problem(response, 412, "stale-digest")
+    for header, body in (("0" * 64, review["digest"]), (review["digest"], "0" * 64)):
+        async with door.only_recorded("vote.denied", by="person:lee"):
+            response = await said(door, review, APPROVE | {"digest": body}, **{"If-Match": f'"{header}"'})
+        problem(response, 412, "stale-digest")
+    both = await said(door, review, APPROVE | {"digest": review["digest"]})
+    assert both.json()["status"] == "approved"
 
 
 # --- what is no vote --------------------------------------------------------------------------------------
