@@ -93,7 +93,7 @@ class Decisions:
         return await Electorate(self.parts).eligibility(tx, review, principal)
 
     async def _alone_on_the_sums_of(self, tx: Transaction, principal: Principal) -> None:
-        """One vote at a time on the voter's sum and on each lender's: two cannot both be the last of a day."""
+        """One vote at a time on the voter's sum and each lender's: two cannot both be the last of a day."""
         for eyes in await Electorate(self.parts).whose_sums(tx, principal):
             await tx.driver.execute(_ALONE, (f"signs for: {eyes}",))
 

@@ -1,6 +1,6 @@
 """Many reviews with one click: each is decided, refused and recorded for itself."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import pytest
@@ -83,12 +83,20 @@ async def test_high_risk_is_decided_one_by_one_even_by_who_may(door: Door) -> No
     assert (await door.vote("finn", grave)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "change", ["reversible = false", "risk = 'high'", "against = 'recommendation'", "against = 'policy'"]
-)
-async def test_what_is_too_grave_is_not_decided_together_with_others(door: Door, change: str) -> None:
+GRAVE: list[LiteralString] = [
+    "UPDATE reviews SET reversible = false WHERE id = %s",
+    "UPDATE reviews SET risk = 'high' WHERE id = %s",
+    "UPDATE reviews SET against = 'recommendation' WHERE id = %s",
+    "UPDATE reviews SET against = 'policy' WHERE id = %s",
+]
+
+
+@pytest.mark.parametrize("statement", GRAVE)
+async def test_what_is_too_grave_is_not_decided_together_with_others(
+    door: Door, statement: LiteralString
+) -> None:
     grave, plain = await door.waiting(LEADS[0]), await door.waiting(LEADS[1])
-    await door.house.rows(f"UPDATE reviews SET {change} WHERE id = %s", grave["id"])
+    await door.house.rows(statement, grave["id"])
     ends = await results(door, grave, plain)
     assert [decided for decided, _ in ends] == [False, True]
     assert ends[0][1] in {"NotInBulk", "OverrideRequired"}

@@ -16,7 +16,7 @@ TOOL = "payments.refund"
 
 
 async def said(door: Door, review: Json, body: Any, who: str = "lee", **headers: str) -> httpx.Response:
-    """Whatever body there is as a vote, with the digest that the review shows unless other headers are given."""
+    """Any body as a vote, with the digest that the review shows unless other headers are given."""
     sent = headers or {"If-Match": f'"{review["digest"]}"'}
     return await door.ask(who, "POST", f"/reviews/{review['id']}/votes", json=body, headers=sent)
 
@@ -131,9 +131,7 @@ async def test_the_digest_may_be_in_the_body(door: Door) -> None:
     async with door.only_recorded(by="person:lee"):
         problem(await said(door, review, APPROVE, **nothing), 428, "precondition-missing")
 
-    approved = await said(
-        door, review, {"decisions": [APPROVE], "digest": review["digest"]}, **nothing
-    )
+    approved = await said(door, review, {"decisions": [APPROVE], "digest": review["digest"]}, **nothing)
     assert (approved.status_code, approved.json()["status"]) == (200, "approved")
 
 

@@ -1,6 +1,7 @@
 """A right to decide can be lent: never more than the lender has, and never to be in two places at once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -38,21 +39,16 @@ def everybody_works(settings: Settings) -> None:
 
 
 async def lend(
-    house: House,
-    lender: Principal,
-    to: Principal,
-    limit_minor: int | None = None,
-    until: timedelta = A_WEEK,
-    workflow: str | None = "refund",
+    house: House, lender: Principal, to: Principal, *, until: timedelta = A_WEEK, **more: Any
 ) -> Delegation:
-    return await Lending(house.parts).lend(
-        lender,
-        to=to.actor,
-        until=house.parts.clock() + until,
-        workflow=workflow,
-        limit=None if limit_minor is None else Money(amount_minor=limit_minor, currency="EUR"),
-        reason="On holiday.",
-    )
+    """A right to decide refunds, lent for a week unless something else is said."""
+    terms: dict[str, Any] = {"workflow": "refund", "limit": None} | more
+    ends_at = house.parts.clock() + until
+    return await Lending(house.parts).lend(lender, to=to.actor, until=ends_at, reason="On holiday.", **terms)
+
+
+def eur(amount_minor: int) -> Money:
+    return Money(amount_minor=amount_minor, currency="EUR")
 
 
 # --- in the place of somebody -----------------------------------------------------------------------------
@@ -84,18 +80,18 @@ async def test_who_may_do_it_in_their_own_right_does_so(house: House) -> None:
 
 
 async def test_nothing_is_lent_beyond_what_the_lender_may(house: House) -> None:
-    await lend(house, LEE, NORA, limit_minor=10_000_000)
+    await lend(house, LEE, NORA, limit=eur(10_000_000))
     with pytest.raises(NotEligible):
         await house.vote(await waiting(house, FINANCES), NORA)
     assert (await house.decided(await waiting(house, LEADS), NORA)).status is Status.CLOSED
 
 
 async def test_a_delegation_has_a_limit_of_its_own(house: House) -> None:
-    await lend(house, FINN, NORA, limit_minor=63_999)
+    await lend(house, FINN, NORA, limit=eur(63_999))
     review = await waiting(house, FINANCES)
     with pytest.raises(NotEligible):
         await house.vote(review, NORA)
-    await lend(house, FINN, NORA, limit_minor=64_000)
+    await lend(house, FINN, NORA, limit=eur(64_000))
     assert (await house.decided(review, NORA)).status is Status.CLOSED
 
 
@@ -169,9 +165,7 @@ async def test_what_is_lent_cannot_be_lent_on(house: House) -> None:
 
 
 async def test_two_rights_in_one_hand_are_one_pair_of_eyes(house: House) -> None:
-    await ask_instead(
-        house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}"
-    )
+    await ask_instead(house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}")
     for lender in (LEE, MAX):
         await lend(house, lender, NORA)
     review = await waiting(house, LEADS)
@@ -182,9 +176,7 @@ async def test_two_rights_in_one_hand_are_one_pair_of_eyes(house: House) -> None
 
 
 async def test_lender_and_delegate_are_not_two_who_sign(house: House) -> None:
-    await ask_instead(
-        house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}"
-    )
+    await ask_instead(house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}")
     await lend(house, LEE, NORA)
     first, second = await waiting(house, LEADS), await waiting(house, "clean_120_00_2")
     await house.vote(first, LEE)
@@ -222,7 +214,7 @@ async def test_what_a_delegate_signs_counts_against_the_day_of_the_lender(house:
     await house.vote(review, NORA)
     await house.rows("UPDATE reviews SET amount_minor = 488001 WHERE id = %s", review.id)
     for who in (LEE, NORA):
-        with pytest.raises(NotEligible, match="what is left of 5000.00 EUR a day"):
+        with pytest.raises(NotEligible, match=r"what is left of 5000\.00 EUR a day"):
             await house.vote(other, who)
     await house.rows("UPDATE reviews SET amount_minor = 488000 WHERE id = %s", review.id)
     assert (await house.vote(other, LEE)).status is ReviewStatus.APPROVED

@@ -12,7 +12,7 @@ from checkpoints.reviews import Review, ReviewStatus
 from checkpoints.votes import VoteKind
 from graphs.acts import Acts
 from graphs.closing import NotEligible
-from graphs.edits import Edits, EditRefused, EditUnfit, TooManyEdits
+from graphs.edits import EditRefused, Edits, EditUnfit, TooManyEdits
 from graphs.settings import Settings
 from nodes.edits import PatchUnfit
 from nodes.gateway import MOST_REVISIONS
@@ -110,9 +110,7 @@ async def test_who_edited_cannot_sign_by_another_account(house: House, settings:
 
 
 async def test_earlier_votes_fall_with_an_edit(house: House) -> None:
-    await ask_instead(
-        house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}"
-    )
+    await ask_instead(house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}")
     first = await waiting(house, LEADS)
     await house.vote(first, LEE)
     case = await edited(house, first, MAX, amount_minor=8000)

@@ -64,9 +64,7 @@ async def test_a_claim_ends_by_itself(house: House, acts: Acts, clock: ManualClo
     assert (await house.decided(review, MAX)).status is Status.CLOSED
 
 
-async def test_a_claim_is_made_longer_by_claiming_again(
-    house: House, acts: Acts, clock: ManualClock
-) -> None:
+async def test_a_claim_is_made_longer_by_claiming_again(house: House, acts: Acts, clock: ManualClock) -> None:
     review = await waiting(house, LEADS)
     await acts.claim(review.id, LEE)
     clock.advance(CLAIM_LIFE / 2)
@@ -98,9 +96,7 @@ async def test_nobody_lets_go_of_what_another_has_in_hand(house: House, acts: Ac
     assert (await acts.release(review.id, TESS)).claimed_by is None
 
 
-async def test_only_a_lead_of_the_work_takes_a_review_out_of_anothers_hands(
-    house: House, acts: Acts
-) -> None:
+async def test_only_a_lead_of_the_work_takes_a_review_out_of_anothers_hands(house: House, acts: Acts) -> None:
     review = await waiting(house, LEADS)
     await acts.claim(review.id, LEE)
     with pytest.raises(ReviewClaimed):
