@@ -259,7 +259,8 @@ async def test_only_the_lender_takes_a_right_back_and_both_are_on_the_record(hou
     await Lending(house.parts).revoke(delegation.id, FINN)
 
     rows = await house.rows(
-        "SELECT kind, actor FROM audit_events WHERE kind IN ('delegation.given', 'delegation.revoked') ORDER BY seq"
+        "SELECT kind, actor FROM audit_events"
+        " WHERE kind IN ('delegation.given', 'delegation.revoked') ORDER BY seq"
     )
     assert [(row["kind"], row["actor"]) for row in rows] == [
         ("delegation.given", "person:finn"),
