@@ -1,5 +1,6 @@
 """Votes in the shapes in which LangChain's and LangGraph's front ends answer, and what is no vote at all."""
 
+import json
 from typing import Any
 
 import httpx
@@ -18,7 +19,9 @@ TOOL = "payments.refund"
 async def said(door: Door, review: Json, body: Any, who: str = "lee", **headers: str) -> httpx.Response:
     """Any body as a vote, with the digest that the review shows unless other headers are given."""
     sent = headers or {"If-Match": f'"{review["digest"]}"'}
-    return await door.ask(who, "POST", f"/reviews/{review['id']}/votes", json=body, headers=sent)
+    sent |= {"Content-Type": "application/json"}
+    content = json.dumps(body).encode()
+    return await door.ask(who, "POST", f"/reviews/{review['id']}/votes", content=content, headers=sent)
 
 
 def edit_of(review: Json, name: str = TOOL, **values: Any) -> Json:
