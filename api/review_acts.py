@@ -63,14 +63,14 @@ class BulkItemIn(Strict):
 class BulkIn(Strict):
     """One decision on many reviews of one action; each is voted and recorded for itself."""
 
-    kind: Annotated[Literal[VoteKind.APPROVE, VoteKind.REJECT], Field(strict=False)]
+    kind: Literal[VoteKind.APPROVE, VoteKind.REJECT]
     comment: Words | None = None
     items: Annotated[list[BulkItemIn], Field(min_length=1, max_length=MOST_IN_BULK)]
 
     @model_validator(mode="after")
     def _fits(self) -> "BulkIn":
         if self.kind is VoteKind.REJECT and not (self.comment or "").strip():
-            raise ValueError("to reject needs a comment that says why")
+            raise ValueError("a rejection needs a comment that says why")
         if len({item.review for item in self.items}) < len(self.items):
             raise ValueError("a review is there twice")
         return self

@@ -147,18 +147,19 @@ def _vote(body: Any, review: Review) -> VoteIn:
     try:
         return VoteIn.model_validate(as_vote(body, review.tool, review.action["arguments"]))
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+        wrong = [item | {"loc": ("body", *item["loc"])} for item in error.errors()]
+        raise RequestValidationError(wrong) from error
     except ValueError as error:
-        wrong = {"type": "value_error", "loc": ("body",), "msg": str(error), "input": None}
-        raise RequestValidationError([wrong]) from error
+        told = {"type": "value_error", "loc": ("body",), "msg": str(error), "input": None}
+        raise RequestValidationError([told]) from error
 
 
 def _digest(if_match: str | None, in_body: str | None) -> str:
-    """The digest that was seen."""
-    sent = in_body if if_match is None else if_match
-    if sent is None or sent.strip() in {"", "*"}:
+    """The digest that was seen; header and body may both say it, and two that differ match nothing."""
+    sent = {one.strip().strip('"') for one in (if_match, in_body) if one is not None}
+    if not sent or (if_match or in_body or "").strip() in {"", "*"}:
         raise PreconditionMissing
-    return sent.strip().strip('"')
+    return ", ".join(sorted(sent))
 
 
 async def _said(parts: Parts, review_id: str, vote: VoteIn, digest: str, caller: Principal) -> Review:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.signals import until_signal
+from api.stream import Live
 from api.worker import run_worker
 from checkpoints.worker import USUAL_PACE, Pace
 from graphs.wiring import Parts
@@ -54,7 +55,8 @@ async def listening(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]
         yield _url(host, place.getsockname()[1])
     finally:
         server.should_exit = True
-        await app.state.live.end()
+        if isinstance(live := getattr(app.state, "live", None), Live):
+            await live.end()
         await task
 
 

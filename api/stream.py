@@ -79,7 +79,11 @@ def _put(queue: asyncio.Queue[str | None], change: str | None) -> None:
         queue.put_nowait(change)
 
 
-@router.get("/reviews/stream")
+@router.get(
+    "/reviews/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
 async def stream_reviews(request: Request, _parts: TheParts, _caller: Caller) -> StreamingResponse:
     """Ids and versions of reviews as they change: `event: review`, `data: {"id", "version"}`.
 

@@ -13,10 +13,15 @@ from nodes.shapes import Json
 
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 MOST_STEPS = 50
-_NEEDS_WORDS = frozenset(
-    {VoteKind.REJECT, VoteKind.OVERRIDE, VoteKind.BREAK_GLASS, VoteKind.EDIT, VoteKind.ESCALATE}
-    | {VoteKind.REQUEST_INFO, VoteKind.COMMENT}
-)
+_NEEDS_WORDS = {
+    VoteKind.REJECT: "a rejection",
+    VoteKind.OVERRIDE: "an override",
+    VoteKind.BREAK_GLASS: "broken glass",
+    VoteKind.EDIT: "an edit",
+    VoteKind.ESCALATE: "an escalation",
+    VoteKind.REQUEST_INFO: "a question",
+    VoteKind.COMMENT: "a remark",
+}
 _NEEDS_REASON = frozenset({VoteKind.OVERRIDE, VoteKind.BREAK_GLASS})
 
 
@@ -43,18 +48,15 @@ class PatchStep(Strict):
 class VoteIn(Strict):
     """What somebody says to a review; all but an approval needs a comment that says why."""
 
-    kind: Annotated[
-        Literal[
-            VoteKind.APPROVE,
-            VoteKind.OVERRIDE,
-            VoteKind.BREAK_GLASS,
-            VoteKind.REJECT,
-            VoteKind.EDIT,
-            VoteKind.ESCALATE,
-            VoteKind.REQUEST_INFO,
-            VoteKind.COMMENT,
-        ],
-        Field(strict=False),
+    kind: Literal[
+        VoteKind.APPROVE,
+        VoteKind.OVERRIDE,
+        VoteKind.BREAK_GLASS,
+        VoteKind.REJECT,
+        VoteKind.EDIT,
+        VoteKind.ESCALATE,
+        VoteKind.REQUEST_INFO,
+        VoteKind.COMMENT,
     ]
     comment: Words | None = None
     reason_code: Annotated[OverrideReason, Field(strict=False)] | None = None
@@ -64,7 +66,7 @@ class VoteIn(Strict):
     @model_validator(mode="after")
     def _fits(self) -> "VoteIn":
         if self.kind in _NEEDS_WORDS and not (self.comment or "").strip():
-            raise ValueError(f"to {self.kind.replace('_', ' ')} needs a comment that says why")
+            raise ValueError(f"{_NEEDS_WORDS[self.kind]} needs a comment that says why")
         if (self.kind in _NEEDS_REASON) is not (self.reason_code is not None):
             raise ValueError("a reason_code comes with an override or broken glass, and only with these")
         if (self.kind is VoteKind.EDIT) is not (self.patch is not None):
@@ -87,7 +89,7 @@ def as_vote(body: Any, tool: str, arguments: Json) -> Any:
         ValueError: several decisions, or an edit of another tool.
     """
     decision = _single(body)
-    if not isinstance(decision, Mapping) or "type" not in decision:
+    if not isinstance(decision, Mapping) or "type" not in decision or "kind" in decision:
         return body
     extra = {name: decision[name] for name in ("digest", "reason_code") if name in decision}
     if isinstance(body, Mapping):

@@ -242,5 +242,5 @@ class SessionReviews:
 
 def review_of(row: Row[Any]) -> Review:
     """A review from its row."""
-    values = row._asdict()
+    values = {name: getattr(row, name) for name in Review.__dataclass_fields__}
     return Review(**values | {"status": ReviewStatus(values["status"]), "kind": ReviewKind(values["kind"])})

@@ -94,13 +94,14 @@ class Acts:
             if review.paused_at is None:
                 raise NotWaitingForInfo
             opener = (await get_case(tx, review.case_id)).opened_by
-            if principal.kind is Kind.SERVICE and principal.actor != opener:
-                raise NotEligible("a service answers for the cases that it opened")
-            await self._say(tx, review, VoteKind.INFO, text, principal)
-            await unpark(tx, self.parts, review)
-            given = self._event(review, "review.info_given", principal, to=review.asked_by, text=text)
-            await tell(tx, given)
-            return await get_review(tx, review_id)
+            mine = principal.kind is Kind.PERSON or principal.actor == opener
+            refusal = None if mine else NotEligible("a service answers for the cases that it opened")
+            if refusal is None:
+                await self._say(tx, review, VoteKind.INFO, text, principal)
+                await unpark(tx, self.parts, review)
+                given = self._event(review, "review.info_given", principal, to=review.asked_by, text=text)
+                await tell(tx, given)
+        return await self._end(review_id, refusal, principal, VoteKind.INFO)
 
     async def claim(self, review_id: str, principal: Principal, *, take_over: bool = False) -> Review:
         """Take a review in hand for a while; a lead may take it out of somebody else's.
@@ -123,11 +124,14 @@ class Acts:
         return await self._end(review_id, refusal, principal, "claim")
 
     async def release(self, review_id: str, principal: Principal) -> Review:
-        """Let go of a review that one has in hand; a lead may let go of anybody's. Raises NotEligible."""
+        """Let go of a review that one has in hand; a lead may let go of anybody's.
+
+        Raises:
+            ReviewNotFound, ReviewAlreadyDecided, NotEligible.
+        """
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id, lock=True)
-            mine = review.claimed_by == principal.actor or self._manages(review, principal)
-            refusal = None if mine else NotEligible("somebody else has it in hand, or nobody")
+            refusal = self._cannot_release(review, principal)
             if refusal is None:
                 await change_review(tx, review.id, claimed_by=None, claimed_until=None, assigned_by=None)
                 await tell(tx, self._event(review, "review.released", principal))
@@ -147,6 +151,13 @@ class Acts:
                 told = self._event(review, "review.assigned", principal, to=to)
                 await self._give(tx, to, ASSIGNED_LIFE, principal.actor, told)
         return await self._end(review_id, refusal, principal, "assign")
+
+    def _cannot_release(self, review: Review, principal: Principal) -> Exception | None:
+        if review.status is not ReviewStatus.OPEN:
+            return ReviewAlreadyDecided(f"already {review.status}")
+        if review.claimed_by == principal.actor or self._manages(review, principal):
+            return None
+        return NotEligible("somebody else has it in hand, or nobody")
 
     async def _cannot_assign(
         self, tx: Transaction, review: Review, to: str, principal: Principal

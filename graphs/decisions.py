@@ -93,8 +93,9 @@ class Decisions:
         return await Electorate(self.parts).eligibility(tx, review, principal)
 
     async def _alone_on_the_sums_of(self, tx: Transaction, principal: Principal) -> None:
-        """One vote of a person at a time, so that two cannot both be the last within a day's limit."""
-        await tx.driver.execute(_ALONE, (f"signs for: {principal.eyes}",))
+        """One vote at a time on the voter's sum and each lender's: two cannot both be the last of a day."""
+        for eyes in await Electorate(self.parts).whose_sums(tx, principal):
+            await tx.driver.execute(_ALONE, (f"signs for: {eyes}",))
 
     async def _standing(
         self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal

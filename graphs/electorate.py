@@ -62,6 +62,10 @@ class Electorate:
             found.append(eligibility(principal, question, lent=rights, spent=sums))
         return found
 
+    async def whose_sums(self, tx: Transaction, principal: Principal) -> list[str]:
+        """By whose daily limits a vote of theirs may be measured: their own eyes and those of lenders."""
+        return sorted({principal.eyes, *(right.lender.eyes for right, _ in await self._lent(tx, principal))})
+
     def eyes_of(self, actor: str) -> str:
         """Whose eyes are behind an actor."""
         person = self.parts.people.person(actor)

@@ -91,6 +91,7 @@ def eligibility(
                 delegation=right.delegation,
                 humans=(principal.eyes, right.lender.eyes),
             )
+        own = replace(own, why=f"{own.why}; on behalf of {right.lender.actor}: {through.why}")
     return replace(own, humans=(principal.eyes,))
 
 

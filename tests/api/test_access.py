@@ -1,6 +1,8 @@
 """One table says who may call what; nothing is open because somebody forgot it."""
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -23,6 +25,13 @@ BODIES = {
     "draft_rule_table": {"json": {"workflow": "refund", "source": "table: [", "note": "Why."}},
     "decide_rule_table": {"json": {"kind": "approve"}},
     "cast_vote": {"json": {"kind": "approve"}, "headers": {"If-Match": '"x"'}},
+    "preview_edit": {"json": {"patch": [{"op": "replace", "path": "/amount_minor", "value": 1}]}},
+    "assign_review": {"json": {"to": "person:lee"}},
+    "give_information": {"json": {"text": "The second one."}},
+    "decide_many": {"json": {"kind": "approve", "items": [{"review": "x", "digest": "x"}]}},
+    "add_delegation": {
+        "json": {"to": "person:max", "until": "2026-11-21T00:00:00+00:00", "reason": "On holiday."}
+    },
 }
 ROUTES = {one.on for role in PERMISSIONS.roles.values() for one in role.permissions}
 WRITTEN_BY_HAND = {
@@ -88,7 +97,7 @@ async def test_each_route_lets_in_whom_the_table_names_and_nobody_else(
     ((method, path),) = [(method, path) for name, method, path in _routes(parts, settings) if name == route]
     for who in (None, *PEOPLE, *SERVICES):
         with subtests.test(str(who)):
-            response = await door.ask(who, method, path, **BODIES.get(route, {}))
+            response = await _head(door, who, method, path, **BODIES.get(route, {}))
             match _expected(route, who):
                 case 401:
                     problem(response, 401, "unauthenticated")
@@ -132,6 +141,15 @@ async def test_a_denial_names_the_route_and_who_tried(door: Door) -> None:
     assert told[0]["case_id"] is None
 
 
+async def _head(door: Door, who: str | None, method: str, path: str, **more: Any) -> httpx.Response:
+    """The answer; of one that streams only its head."""
+    headers = more.pop("headers", {}) | ({"Authorization": f"Bearer {door.tokens[who]}"} if who else {})
+    async with door.http.stream(method, path, headers=headers, **more) as response:
+        if response.headers["content-type"].startswith("application/"):
+            await response.aread()
+        return response
+
+
 def _expected(route: str, who: str | None) -> int:
     """What the table says, said from the files' side: 200 stands for whatever comes after being let in."""
     if route in WRITTEN_BY_HAND["everybody"]:
@@ -153,7 +171,7 @@ def _routes(parts: Parts, settings: Settings) -> Iterator[tuple[str, str, str]]:
         assert route.name is not None
         assert route.path is not None
         (method,) = (route.methods or set()) - {"HEAD"}
-        yield route.name, method, route.path.format(case_id="x", review_id="x", notification_id="x")
+        yield route.name, method, re.sub(r"\{\w+\}", "x", route.path)
 
 
 def test_what_is_not_in_the_table_is_closed_to_all() -> None:

@@ -186,7 +186,7 @@ async def test_votes_that_do_not_fit_are_refused_with_the_field(
         "a rejection with a blank comment": ('{"kind": "reject", "comment": "  "}', "body"),
         "an unknown kind": ('{"kind": "maybe"}', "body.kind"),
         "no kind": ("{}", "body.kind"),
-        "an unknown field": ('{"kind": "approve", "digest": "x"}', "body.digest"),
+        "an unknown field": ('{"kind": "approve", "force": true}', "body.force"),
         "an unknown field with a name of its own": ('{"kind": "approve", "\\ud800": 1}', "body"),
         "a comment that is a number": ('{"kind": "approve", "comment": 1}', "body.comment"),
         "an empty comment": ('{"kind": "approve", "comment": ""}', "body.comment"),
