@@ -1,6 +1,7 @@
 """The linter: what a table leaves open or never reaches is found, and no editing mistake ends in allow."""
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache

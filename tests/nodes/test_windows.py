@@ -1,5 +1,6 @@
 """Windows: what counts towards a sum or a count, to the second, and what a date window reads."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
