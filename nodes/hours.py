@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _LONGEST_SEARCH = 4000
-"""Days; longer than any period a table can name takes at one hour a week."""
+"""Days; longer than the most working time a table can name takes at one hour a week."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
