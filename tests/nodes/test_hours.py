@@ -153,7 +153,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a time that YAML makes a number of": ('"09:00"', "9", ["hours: opens"]),
     "a time in words": ('"09:00"', "nine", ["hours: opens"]),
     "a misspelt field": ("opens:", "open:", ["hours: open"]),
-    "a holiday that is none": ('"17:00"}', '"17:00", holidays: [2026-02-30]}', ["hours: holidays"]),
+    "a holiday that is none": ('"17:00"}', '"17:00", holidays: [2026-02-30]}', ["not YAML"]),
+    "a holiday in words": ('"17:00"}', '"17:00", holidays: [christmas]}', ["hours: holidays"]),
 }
 
 

@@ -211,6 +211,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "unknown field of the table": ("tool: sales.refund", "tool: a.b\nmode: collect", ["table", "mode"]),
     "rows as a mapping": ("rows:\n", "rows: {}\nmore:\n", ["table", "more"]),
     "a tab": ("    policy: P-1", "\tpolicy: P-1", ["not YAML"]),
+    "a day that is none": ('version: "2026-11-01"', "version: 2026-02-30", ["not YAML"]),
     "an open bracket": ("[silver, gold]", "[silver, gold", ["not YAML"]),
     "an object": ("clean: true", "clean: !!python/object/apply:os.system [true]", ["not YAML"]),
 }
