@@ -77,6 +77,8 @@ NAMES = [*ACCOUNTS, "shop"]
 who = st.sampled_from(NAMES)
 whom = st.sampled_from(sorted(ACCOUNTS))
 nth = st.integers(0, 7)
+PAIRS = [("fay", "fay_two"), ("lee", "lee_two"), ("finn", "nora"), ("gus", "kit"), ("fay", "lee_two")]
+"""Two accounts of one human; a lender and whom they lend to; who opened a case, and who wrote the rules."""
 AMOUNTS = st.sampled_from([4999, 5000, 12000, 30000, 50000, 50001, 60000, 60001, 64000])
 SIGNING = st.sampled_from(
     [VoteKind.APPROVE] * 5 + [VoteKind.OVERRIDE] * 3 + [VoteKind.BREAK_GLASS, VoteKind.REJECT]
@@ -98,7 +100,7 @@ class Reviews(RuleBasedStateMachine):
     @initialize(ladder=st.sampled_from(sorted(LADDERS)), first=nth)
     def found(self, ladder: str, first: int) -> None:
         self.world.run(self.world.open(ladder))
-        for opener in ("shop", "shop", "gus"):
+        for opener in ("shop", "shop", "gus", "lee"):
             self.open_a_case(first, opener)
 
     def teardown(self) -> None:
@@ -173,6 +175,20 @@ class Reviews(RuleBasedStateMachine):
         for at in range(half, len(self.world.run(self.house.open_reviews())), 2):
             for one in (first + at, second + at):
                 self.sign_as_asked(at, one, at_once=False)
+        self.world.run(self.house.work())
+
+    @precondition(lambda self: self.cases)
+    @rule(pair=st.sampled_from(PAIRS), lend=st.booleans(), half=st.integers(0, 1))
+    def sign_twice_over(self, pair: tuple[str, str], lend: bool, half: int) -> None:  # noqa: FBT001 - drawn
+        """One human by two accounts, or with a right that the other one lent; or who has a part in it."""
+        if lend:
+            self.lend(*pair, limit=None, hours=30)
+        for at in range(half, len(reviews := self.world.run(self.house.open_reviews())), 2):
+            kind = VoteKind.APPROVE if reviews[at].against is None else VoteKind.OVERRIDE
+            for name in pair:
+                ballot = Ballot(kind=kind, digest=reviews[at].digest, comment="So.", reason_code="goodwill")
+                principal = self.world.principal(name)
+                self.attempt(Decisions(self.house.parts).vote(reviews[at].id, ballot, principal))
         self.world.run(self.house.work())
 
     @precondition(lambda self: self.cases)
