@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from checkpoints.audit import Event, tell
@@ -15,7 +15,7 @@ from graphs.closing import NotEligible, ReviewClaimed, ReviewParked, review_even
 from graphs.electorate import Electorate
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
-from nodes.hours import after
+from nodes.hours import Hours, after, between
 from nodes.permissions import Kind, Principal, Verb
 from nodes.shapes import Json
 
@@ -263,25 +263,33 @@ async def hand_up(tx: Transaction, parts: Parts, review: Review, ladder: list[Js
 def due_from_now(parts: Parts, review: Review) -> dict[str, Any]:
     """The due time of a rung that begins now, and its reminder half-way there."""
     now = parts.clock()
-    hours = parts.workflows[review.workflow].hours if review.due_working else None
-    due_at = after(now, review.due, hours)
+    due_at = after(now, review.due, _hours(parts, review))
     return {"due_at": due_at, "remind_at": now + (due_at - now) / 2}
 
 
 async def unpark(tx: Transaction, parts: Parts, review: Review) -> None:
     """Let a review's clock go on where it stood still, in the hands of whoever had asked."""
-    now = parts.clock()
-    assert review.paused_at is not None
-    still = now - review.paused_at
+    now, paused_at, hours = parts.clock(), review.paused_at, _hours(parts, review)
+    assert paused_at is not None
+
+    def as_before(at: datetime) -> datetime:
+        """As far ahead of now as it was when the clock stopped, in the hours in which it is counted."""
+        return after(now, between(paused_at, at, hours), hours)
+
     await change_review(
         tx,
         review.id,
         paused_at=None,
         info_until=None,
-        due_at=review.due_at + still,
-        remind_at=None if review.remind_at is None else review.remind_at + still,
+        due_at=as_before(review.due_at),
+        remind_at=None if review.remind_at is None else as_before(review.remind_at),
         claimed_by=review.asked_by,
         claimed_until=now + CLAIM_LIFE,
     )
     if review.kind is ReviewKind.GATE:
         await move_case(tx, review.case_id, Status.WAITING_REVIEW, now)
+
+
+def _hours(parts: Parts, review: Review) -> Hours | None:
+    """The hours in which the time of a review is counted; None is by the clock."""
+    return parts.workflows[review.workflow].hours if review.due_working else None

@@ -70,7 +70,7 @@ class _Hours(_Strict):
             raise TableUnfit(f"{place}: closes at {self.closes}, which is not after {self.opens}")
         try:
             zone = ZoneInfo(self.timezone)
-        except (ValueError, ZoneInfoNotFoundError) as error:
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:
             raise TableUnfit(f"{place}: timezone: {self.timezone!r} is none") from error
         days = frozenset(_DAYS.index(day) for day in self.days)
         return Hours(zone=zone, days=days, opens=opens, closes=closes, holidays=frozenset(self.holidays))

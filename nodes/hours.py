@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _LONGEST_SEARCH = 4000
-"""Days; longer than any period a table can name takes at one hour a week."""
+"""Days; longer than the most working time a table can name takes at one hour a week."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,16 @@ class Hours:
             day += timedelta(days=1)
         raise ValueError("there are no working hours to count")
 
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """How much working time lies between two instants; none if the second is the earlier one."""
+        day, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()
+        total = timedelta()
+        while day <= last:
+            opens, closes = self._of(day)
+            total += max(min(closes, end) - max(opens, start), timedelta())
+            day += timedelta(days=1)
+        return total
+
     def _of(self, day: date) -> tuple[datetime, datetime]:
         """The working hours of a day, empty on a free one, in UTC."""
         opens = datetime.combine(day, self.opens, self.zone).astimezone(UTC)
@@ -51,3 +61,8 @@ class Hours:
 def after(start: datetime, length: timedelta, hours: Hours | None) -> datetime:
     """When a time is over that is counted in these hours, or by the clock if there are none."""
     return start + length if hours is None else hours.after(start, length)
+
+
+def between(start: datetime, end: datetime, hours: Hours | None) -> timedelta:
+    """How much time that is counted in these hours lies between two instants, or by the clock."""
+    return end - start if hours is None else hours.between(start, end)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, assert_never
 
 from checkpoints.canonical import NotCanonical, canonical
@@ -13,6 +14,8 @@ from nodes.windows import Measure, Window
 from tools.money import Money
 
 MOST_PEOPLE = 9
+MOST_WORKING = timedelta(hours=500)
+"""The most working time a review may have: at an hour a week ten years."""
 FORMAT = 1
 """What this version of Countersign reads; a table written for a later one is refused."""
 
@@ -148,6 +151,10 @@ class _TableReader(ConditionReader):
         rungs = self._rungs(extra["by"], f"{place}: by")
         if not rungs:
             self.refuse(place, "a review needs at least one role in by")
+        due = self.duration(extra["due"], f"{place}: due", working=True)
+        working = str(extra["due"])[-2:-1] == "b"
+        if not due or (working and due > MOST_WORKING):
+            self.refuse(place, f"due: {extra['due']!r} is no time in which anybody decides")
         if extra["risk"] not in RISKS:
             self.refuse(place, f"risk {extra['risk']!r} is none of {', '.join(RISKS)}")
         return Consequence(
@@ -156,8 +163,8 @@ class _TableReader(ConditionReader):
             ladder=tuple(rung.role for rung in rungs),
             rungs=rungs,
             above=self._roles(extra.get("above", []), f"{place}: above"),
-            due=self.duration(extra["due"], f"{place}: due", working=True),
-            working=str(extra["due"])[-2:-1] == "b",
+            due=due,
+            working=working,
             risk=extra["risk"],
             against=self.choice(extra["against"], f"{place}: against", Against)
             if "against" in extra

@@ -25,7 +25,7 @@ def load_yaml(text: str, source: str) -> Any:
     """The document; raises TableUnfit if it is not YAML, or says a key twice."""
     try:
         return yaml.load(text, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # the 30th of February is a ValueError
         raise TableUnfit(f"{source}: not YAML: {error}") from error
 
 

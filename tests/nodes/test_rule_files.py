@@ -1,5 +1,6 @@
 """Rule files: every worked example ends at its own row, and no editing mistake becomes a table."""
 
+import json
 from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from nodes.facts import Facts
 from nodes.rule_files import read_table
-from nodes.rules import Outcome, RuleTable
+from nodes.rules import Against, Consequence, Outcome, RuleTable, Rung
 from nodes.strict_yaml import TableUnfit, parse_money
 from tools.money import Money, minor_digits
 
@@ -210,6 +211,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "unknown field of the table": ("tool: sales.refund", "tool: a.b\nmode: collect", ["table", "mode"]),
     "rows as a mapping": ("rows:\n", "rows: {}\nmore:\n", ["table", "more"]),
     "a tab": ("    policy: P-1", "\tpolicy: P-1", ["not YAML"]),
+    "a day that is none": ('version: "2026-11-01"', "version: 2026-02-30", ["not YAML"]),
     "an open bracket": ("[silver, gold]", "[silver, gold", ["not YAML"]),
     "an object": ("clean: true", "clean: !!python/object/apply:os.system [true]", ["not YAML"]),
 }
@@ -382,3 +384,104 @@ def test_an_amount_is_never_rounded() -> None:
 def test_an_amount_is_text(value: Any) -> None:
     with pytest.raises(TableUnfit, match="here: "):
         parse_money(value, "here")
+
+
+# --- who signs, how many, in which order, by when ---------------------------------------------------------
+
+BY = "[support_lead, finance]"
+
+
+def signed(new: str, old: str = BY) -> Consequence:
+    """What row S-3 asks for, with one thing in it changed."""
+    return load(edited(old, new)).rows[2].then
+
+
+def test_roles_side_by_side_are_one_stage() -> None:
+    assert signed(BY).steps == (Rung(role="support_lead"), Rung(role="finance"))
+
+
+def test_lists_of_roles_are_stages_one_after_the_other() -> None:
+    then = signed("[[support_lead], [finance, legal]]")
+
+    assert then.steps == (
+        Rung(role="support_lead", stage=0),
+        Rung(role="finance", stage=1),
+        Rung(role="legal", stage=1),
+    )
+    assert then.ladder == ("support_lead", "finance", "legal")
+
+
+def test_several_people_of_a_role_may_be_asked() -> None:
+    assert signed("[{role: finance, people: 2}]").steps == (Rung(role="finance", people=2),)
+    assert signed("[[support_lead], [{role: finance, people: 9}]]").steps == (
+        Rung(role="support_lead"),
+        Rung(role="finance", people=9, stage=1),
+    )
+
+
+def test_who_is_above_and_what_it_goes_against_is_read() -> None:
+    then = signed(f"{BY}, above: [head, board], against: policy")
+
+    assert (then.above, then.against) == (("head", "board"), Against.POLICY)
+    assert (signed(BY).above, signed(BY).against) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "working"),
+    [
+        ("8bh", timedelta(hours=8), True),
+        ("30bm", timedelta(minutes=30), True),
+        ("8h", timedelta(hours=8), False),
+        ("2d", timedelta(days=2), False),
+    ],
+)
+def test_business_hours_are_told_from_hours(written: str, meant: timedelta, working: bool) -> None:  # noqa: FBT001
+    then = signed(f"due: {written}", "due: 8h")
+    assert (then.due, then.working) == (meant, working)
+
+
+LADDER_MISTAKES: dict[str, tuple[str, str, list[str]]] = {
+    "a stage without roles": (BY, "[[support_lead], []]", ["by", "stage"]),
+    "roles and stages mixed": (BY, "[support_lead, [finance]]", ["by"]),
+    "a stage in a stage": (BY, "[[[support_lead]]]", ["by"]),
+    "a role twice": (BY, "[finance, finance]", ["by", "twice"]),
+    "a role in two stages": (BY, "[[finance], [finance]]", ["by", "twice"]),
+    "nobody": (BY, "[{role: finance, people: 0}]", ["by", "people 0"]),
+    "fewer than nobody": (BY, "[{role: finance, people: -1}]", ["by", "people -1"]),
+    "too many": (BY, "[{role: finance, people: 10}]", ["by", "people 10"]),
+    "half a person": (BY, "[{role: finance, people: 1.5}]", ["by", "people 1.5"]),
+    "true people": (BY, "[{role: finance, people: true}]", ["by", "people True"]),
+    "people in words": (BY, "[{role: finance, people: two}]", ["by", "people 'two'"]),
+    "people of no role": (BY, "[{people: 2}]", ["by", "role"]),
+    "a role without people": (BY, "[{role: finance}]", ["by", "people"]),
+    "a misspelt field of a rung": (BY, "[{role: finance, peple: 2}]", ["by", "peple"]),
+    "a number for a role": (BY, "[3]", ["by", "3"]),
+    "above as text": (BY, f"{BY}, above: head", ["above"]),
+    "above with a hole": (BY, f'{BY}, above: [""]', ["above"]),
+    "above with a rung": (BY, f"{BY}, above: [{{role: head, people: 2}}]", ["above"]),
+    "against nothing there is": (BY, f"{BY}, against: wishes", ["against", "wishes"]),
+    "against true": (BY, f"{BY}, against: true", ["against"]),
+    "business days": ("due: 8h", "due: 2bd", ["due", "2bd"]),
+    "business as such": ("due: 8h", "due: 8b", ["due", "8b"]),
+    "business first": ("due: 8h", "due: b8h", ["due", "b8h"]),
+    "hours of business": ("due: 8h", "due: 8hb", ["due", "8hb"]),
+    "a due time that is none": ("due: 8h", "due: 0h", ["due", "0h"]),
+    "a due time of no business hour": ("due: 8h", "due: 0bh", ["due", "0bh"]),
+    "a due time of more business hours than there are": ("due: 8h", "due: 501bh", ["due", "501bh"]),
+}
+
+
+@pytest.mark.parametrize("mistake", LADDER_MISTAKES)
+def test_a_mistake_in_who_signs_is_refused_with_its_row(mistake: str) -> None:
+    old, new, named = LADDER_MISTAKES[mistake]
+
+    said = refusal(edited(old, new))
+
+    assert said.startswith(f"{SOURCE}: row S-3: ")
+    for word in named:
+        assert word in said
+
+
+def test_a_window_is_not_counted_in_business_hours() -> None:
+    windows = "windows:\n  amount: {sum: amount, per: customer, over: 8bh}\nrows:\n"
+    assert "windows: amount: over" in refusal(WELL_WRITTEN.replace("rows:\n", windows))
