@@ -63,7 +63,7 @@ class BulkItemIn(Strict):
 class BulkIn(Strict):
     """One decision on many reviews of one action; each is voted and recorded for itself."""
 
-    kind: Annotated[Literal[VoteKind.APPROVE, VoteKind.REJECT], Field(strict=False)]
+    kind: Literal[VoteKind.APPROVE, VoteKind.REJECT]
     comment: Words | None = None
     items: Annotated[list[BulkItemIn], Field(min_length=1, max_length=MOST_IN_BULK)]
 

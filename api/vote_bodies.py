@@ -43,18 +43,15 @@ class PatchStep(Strict):
 class VoteIn(Strict):
     """What somebody says to a review; all but an approval needs a comment that says why."""
 
-    kind: Annotated[
-        Literal[
-            VoteKind.APPROVE,
-            VoteKind.OVERRIDE,
-            VoteKind.BREAK_GLASS,
-            VoteKind.REJECT,
-            VoteKind.EDIT,
-            VoteKind.ESCALATE,
-            VoteKind.REQUEST_INFO,
-            VoteKind.COMMENT,
-        ],
-        Field(strict=False),
+    kind: Literal[
+        VoteKind.APPROVE,
+        VoteKind.OVERRIDE,
+        VoteKind.BREAK_GLASS,
+        VoteKind.REJECT,
+        VoteKind.EDIT,
+        VoteKind.ESCALATE,
+        VoteKind.REQUEST_INFO,
+        VoteKind.COMMENT,
     ]
     comment: Words | None = None
     reason_code: Annotated[OverrideReason, Field(strict=False)] | None = None
