@@ -432,7 +432,9 @@ async def test_mine_goes_with_every_other_filter(crowd: Door) -> None:
 
 async def test_counts_say_how_much_there_is_to_do(door: Door) -> None:
     review, other = await door.waiting(LEADS), await door.waiting(FINANCES)
-    await copies(door, review, 3, "late", due_at="opened_at", risk="'low'", workflow="'vendor'")
+    await copies(
+        door, review, 3, "late", due_at="opened_at", risk="'low'", roles="ARRAY['legal']", workflow="'vendor'"
+    )
     await copies(door, review, 2, "done", status="'approved'")
     assert (await door.ask("max", "POST", f"/reviews/{review['id']}/claim")).status_code == 200
     await door.house.rows("UPDATE reviews SET paused_at = opened_at WHERE id = %s", other["id"])
