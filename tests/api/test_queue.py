@@ -1,4 +1,4 @@
-"""The queue of reviews: searched, filtered, sorted, in pages that hold still, and the same as the vote says."""
+"""The queue of reviews: searched, filtered, sorted, in pages that hold still, as the vote would have it."""
 
 import base64
 import itertools
