@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -31,39 +31,57 @@ class Live:
     parts: Parts
     streams: set[asyncio.Queue[str | None]] = field(default_factory=set)
     listening: asyncio.Task[None] | None = None
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: bool = False
     ended: bool = False
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[asyncio.Queue[str | None]]:
-        """A queue of changes from now on; None in it is the end."""
+        """A queue of all changes from the moment it is yielded; None in it is the end."""
         queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
         self.streams.add(queue)
-        if self.listening is None:
+        if self.ended:
+            _put(queue, None)
+        elif self.listening is None:
             self.listening = asyncio.create_task(self._listen())
         try:
+            await self.heard.wait()
             yield queue
         finally:
             self.streams.discard(queue)
 
     async def end(self) -> None:
-        """End all streams: the process goes down."""
+        """End all streams, those that come later too: the process goes down."""
         self.ended = True
-        for queue in self.streams:
-            _put(queue, None)
+        self._tell(None)
+        self.heard.set()
         if self.listening is not None:
             self.listening.cancel()
             await asyncio.wait({self.listening})
 
     async def _listen(self) -> None:
-        while not self.ended:
+        while True:
             with suppress(psycopg.Error):
-                async for change in review_changes(self.parts.database):
-                    for queue in self.streams:
-                        _put(queue, change)
+                async with aclosing(review_changes(self.parts.database)) as changes:
+                    async for change in changes:
+                        self._hear(change)
+            self.lost = True
+            self.heard.clear()
             logger.warning("the stream of reviews lost its database; it tries again")
-            for queue in self.streams:
-                _put(queue, _AGAIN)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _hear(self, change: str | None) -> None:
+        """Pass a change on; what happened before it listened (again) nobody was told."""
+        if change is not None:
+            self._tell(change)
+            return
+        if self.lost:
+            self._tell(_AGAIN)
+        self.heard.set()
+
+    def _tell(self, change: str | None) -> None:
+        for queue in self.streams:
+            _put(queue, change)
 
 
 _AGAIN = json.dumps({"reload": True})
@@ -75,8 +93,7 @@ def _put(queue: asyncio.Queue[str | None], change: str | None) -> None:
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(_AGAIN)
-    if change is None or change != _AGAIN:
-        queue.put_nowait(change)
+    queue.put_nowait(change)
 
 
 @router.get(

@@ -9,12 +9,13 @@ from checkpoints.database import Database
 CHANNEL = "countersign_reviews"
 
 
-async def review_changes(database: Database) -> AsyncIterator[str]:
-    """`{"id", "version"}` of each review that changes from now on, as JSON; raises psycopg.Error.
+async def review_changes(database: Database) -> AsyncIterator[str | None]:
+    """None once it listens, then `{"id", "version"}` of each review that changes, as JSON.
 
-    It holds a connection of its own for as long as it is read.
+    It holds a connection of its own for as long as it is read; raises psycopg.Error.
     """
     async with await AsyncConnection.connect(database.conninfo, autocommit=True) as connection:
         await connection.execute(f"LISTEN {CHANNEL}")
+        yield None
         async for notice in connection.notifies():
             yield notice.payload

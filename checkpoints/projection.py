@@ -41,7 +41,7 @@ _REVIEW_VALUES = (
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Projects the root graph's checkpoints of one case."""
+    """Projects the checkpoints of one case: its graph's, and the events of those of its lanes."""
 
     case_id: str
     clock: Callable[[], datetime]
@@ -71,6 +71,18 @@ class Projection:
                 self.clock(),
             ),
         )
+        await self._append(cursor, values, changed)
+
+    async def lane(
+        self, cursor: AsyncCursor[DictRow], root: str, checkpoint: Checkpoint, changed: Mapping[str, Any]
+    ) -> None:
+        """Append the events of a step within a lane, if `root`, in whose step the lane runs, is the head."""
+        await cursor.execute(_ADVANCE, (self.case_id, root, root, None, None, None, self.clock()))
+        await self._append(cursor, checkpoint["channel_values"], changed)
+
+    async def _append(
+        self, cursor: AsyncCursor[DictRow], values: Mapping[str, Any], changed: Mapping[str, Any]
+    ) -> None:
         if RECORD_CHANNEL in changed:
             await append_events(cursor, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
 

@@ -5,12 +5,12 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from psycopg.rows import dict_row
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, cast, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from checkpoints import schema
@@ -37,7 +37,8 @@ class Filter:
     Attributes:
         search: words that the title, the ids or the arguments contain, all of them.
         roles: somebody of one of these roles is asked now.
-        claimed_by: in whose hands it is.
+        claimed_by: in whose hands it is at the time `at`.
+        free_for: at the time `at` nobody else has it in hand, it waits for nothing, and has not expired.
         amount_min: minor units, in whatever currency.
     """
 
@@ -49,6 +50,8 @@ class Filter:
     rule: str | None = None
     roles: Sequence[str] | None = None
     claimed_by: str | None = None
+    free_for: str | None = None
+    at: datetime | None = None
     case_id: str | None = None
     amount_min: int | None = None
     amount_max: int | None = None
@@ -58,17 +61,17 @@ class Filter:
 
 _COLUMNS = [schema.reviews.c[name] for name in Review.__dataclass_fields__]
 _C = schema.reviews.c
-_RISK = case({"high": 2, "medium": 1}, value=_C.risk, else_=0)
 _KEYS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
     Sort.NEWEST: (_C.opened_at, True),
     Sort.OLDEST: (_C.opened_at, False),
     Sort.DUE: (_C.due_at, False),
-    Sort.AMOUNT: (func.coalesce(_C.amount_minor, cast(-1, BigInteger)), True),
-    Sort.RISK: (_RISK, True),
+    Sort.AMOUNT: (_C.amount_rank, True),
+    Sort.RISK: (_C.risk_rank, True),
 }
-_SEARCHED = func.concat_ws(
-    " ", _C.title, _C.id, _C.case_id, _C.tool, _C.rule, cast(_C.action["arguments"], TEXT)
-)
+"""What each order sorts by, and whether it falls; each with `status` and `id` has an index."""
+_LARGEST_KEY = 2**63 - 1
+_NAMED = func.concat_ws(" ", _C.title, _C.id, _C.case_id, _C.tool, _C.rule)
+_ARGUMENTS = cast(_C.action["arguments"], TEXT)
 _COUNTS = """
 SELECT count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
        count(*) FILTER (WHERE paused_at IS NOT NULL) AS waiting_info,
@@ -82,15 +85,18 @@ async def list_queue(
     tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
 ) -> Page[Review]:
     """A page of the reviews that are wanted; raises UnknownCursor."""
+    rows = (await tx.sql.execute(queue_query(wanted, sort=sort, limit=limit + 1, after=after))).all()
+    items = [review_of(row) for row in rows[:limit]]
+    return Page(items, cursor_at(items[-1], sort) if len(rows) > limit else None)
+
+
+def queue_query(wanted: Filter, *, sort: Sort, limit: int, after: str | None) -> Select[Any]:
+    """The first reviews after the cursor, an index serving each order; raises UnknownCursor."""
     key, falls = _KEYS[sort]
-    query = select(*_COLUMNS, key.label("sort_key")).where(*_conditions(wanted))
+    query = select(*_COLUMNS).where(*_conditions(wanted))
     if after is not None:
         query = query.where(_beyond(key, falls=falls, cursor=_decode(after, sort)))
-    query = _ordered(query, key, falls=falls).limit(limit + 1)
-    rows: Any = (await tx.sql.execute(query)).all()
-    items = [review_of(row) for row in rows[:limit]]
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page(items, None if last is None else _encode(sort, last.sort_key, last.id))
+    return _ordered(query, key, falls=falls).limit(limit)
 
 
 def cursor_at(review: Review, sort: Sort) -> str:
@@ -139,14 +145,31 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(_C.due_at < wanted.due_before)
     if wanted.opened_before is not None:
         found.append(_C.opened_at < wanted.opened_before)
-    return found + [_SEARCHED.icontains(word, autoescape=True) for word in (wanted.search or "").split()]
+    return found + _in_hand(wanted) + [_says(word) for word in (wanted.search or "").split()]
+
+
+def _in_hand(wanted: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.claimed_by is not None:
+        found.append(_C.claimed_until > wanted.at)
+    if wanted.free_for is not None:
+        let_go = or_(_C.claimed_until.is_(None), _C.claimed_until <= wanted.at)
+        found.append(or_(let_go, _C.claimed_by == wanted.free_for))
+        found.append(_C.paused_at.is_(None))
+        found.append(or_(_C.expires_at.is_(None), _C.expires_at > wanted.at))
+    return found
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    """Whether the review contains a word; within the arguments as JSON writes it."""
+    written = json.dumps(word, ensure_ascii=False)[1:-1]
+    return or_(_NAMED.icontains(word, autoescape=True), _ARGUMENTS.icontains(written, autoescape=True))
 
 
 def _beyond(key: ColumnElement[Any], *, falls: bool, cursor: tuple[Any, str]) -> ColumnElement[bool]:
-    value, tie = cursor
-    further = key < value if falls else key > value
-    tied = _C.id < tie if falls else _C.id > tie
-    return or_(further, and_(key == value, tied))
+    """What comes after the cursor, said as one comparison of rows, which an index can begin at."""
+    here, there = tuple_(key, _C.id), tuple_(*cursor)
+    return here < there if falls else here > there
 
 
 def _ordered(query: Select[Any], key: ColumnElement[Any], *, falls: bool) -> Select[Any]:
@@ -154,7 +177,7 @@ def _ordered(query: Select[Any], key: ColumnElement[Any], *, falls: bool) -> Sel
 
 
 def _encode(sort: Sort, value: Any, tie: str) -> str:
-    written = value.isoformat() if isinstance(value, datetime) else value
+    written = value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
     return base64.urlsafe_b64encode(json.dumps([sort.value, written, tie]).encode()).decode().rstrip("=")
 
 
@@ -163,11 +186,11 @@ def _decode(cursor: str, sort: Sort) -> tuple[Any, str]:
         named, value, tie = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if sort in {Sort.NEWEST, Sort.OLDEST, Sort.DUE}:
             value = datetime.fromisoformat(value)
-            fits = value.tzinfo is not None
+            fits = value.utcoffset() == timedelta(0)
         else:
-            fits = type(value) is int
+            fits = type(value) is int and abs(value) <= _LARGEST_KEY
     except (binascii.Error, ValueError, TypeError) as error:
         raise UnknownCursor from error
-    if named != sort or not fits or not isinstance(tie, str) or "\x00" in tie:
+    if named != sort or not fits or not isinstance(tie, str) or not tie.isascii() or "\x00" in tie:
         raise UnknownCursor
     return value, tie

@@ -63,6 +63,7 @@ class GovernedSaver(AsyncPostgresSaver):
         self._session = session
         self._projection = projection
         self._held: Held | None = None
+        self._paused: str | None = None  # the checkpoint whose step one of its tasks has paused
 
     async def aput(
         self,
@@ -72,9 +73,14 @@ class GovernedSaver(AsyncPostgresSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint; raises StaleHead if its parent is not the head of the thread."""
-        projection = self._projection_for(config)
-        if projection is None:
+        if self._projection is None:
             return await super().aput(config, checkpoint, metadata, new_versions)
+        projection = self._projection
+        if config["configurable"].get("checkpoint_ns"):
+            async with self._one_unit() as cursor:
+                stored = await super().aput(config, checkpoint, metadata, new_versions)
+                await projection.lane(cursor, _root(config), checkpoint, new_versions)
+            return stored
         parent = config["configurable"].get("checkpoint_id")
         if self._held is not None and self._held.place == ("", parent):
             self._held = None
@@ -95,11 +101,14 @@ class GovernedSaver(AsyncPostgresSaver):
         if projection is None:
             await super().aput_writes(config, writes, task_id, task_path)
             return
-        if self._held is None and not any(channel in WRITES_IDX_MAP for channel, _ in writes):
+        may_hold = self._held is None and self._paused != config["configurable"]["checkpoint_id"]
+        if may_hold and not any(channel in WRITES_IDX_MAP for channel, _ in writes):
             self._held = Held(config, writes, task_id, task_path)
             return
         await self._store_held()
         interrupts = [item for channel, value in writes if channel == _INTERRUPT for item in _listed(value)]
+        if interrupts:
+            self._paused = config["configurable"]["checkpoint_id"]
         async with self._one_unit() as cursor:
             await super().aput_writes(config, writes, task_id, task_path)
             await projection.interrupts(cursor, interrupts)
@@ -152,6 +161,11 @@ class GovernedSaver(AsyncPostgresSaver):
         else:
             async with super()._cursor(pipeline=pipeline) as cursor:
                 yield cursor
+
+
+def _root(config: RunnableConfig) -> str:
+    """The thread's checkpoint in whose step a graph within its graph runs."""
+    return str(config["configurable"]["checkpoint_map"][""])
 
 
 def _listed(value: Any) -> Sequence[Interrupt]:

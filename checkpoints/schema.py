@@ -34,6 +34,9 @@ WAKE_AT = (
     " ELSE LEAST(remind_at, due_at, expires_at) END"
 )
 """When time next does something to a review."""
+AMOUNT_RANK = "COALESCE(amount_minor, '-1'::bigint)"
+RISK_RANK = "CASE risk WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
+"""By which lists of reviews are sorted, so that an index serves them."""
 
 
 def _at(name: str, *, nullable: bool = True) -> Column[object]:
@@ -129,9 +132,13 @@ reviews = Table(
     _text("asked_by", nullable=True),
     _at("info_until"),
     Column("wake_at", DateTime(timezone=True), Computed(WAKE_AT, persisted=True), nullable=True),
+    Column("amount_rank", BigInteger, Computed(AMOUNT_RANK, persisted=True), nullable=True),
+    Column("risk_rank", Integer, Computed(RISK_RANK, persisted=True), nullable=True),
     Index(None, "opened_at", "id"),
     Index(None, "status", "opened_at", "id"),
     Index(None, "status", "due_at", "id"),
+    Index(None, "status", "amount_rank", "id"),
+    Index(None, "status", "risk_rank", "id"),
     Index(None, "case_id"),
     Index("reviews_wake_at_idx", "wake_at", "id", postgresql_where="wake_at IS NOT NULL"),
 )

@@ -14,6 +14,8 @@ from nodes.permissions import Principal
 
 MOST_COUNTED = 200
 """Up to how many reviews that somebody may decide are counted one by one."""
+_AT_ONCE = 100
+"""How many reviews are looked at together, however short the page is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,14 @@ class QueueView:
         mine: bool = False,
     ) -> Page[Review]:
         """A page of reviews, with `mine` only those the principal may decide now; raises UnknownCursor."""
+        wanted = replace(wanted, at=self.parts.clock())
         if not mine:
             return await list_queue(tx, wanted, sort=sort, limit=limit, after=after)
-        wanted = replace(wanted, roles=await self._roles(tx, principal))
+        roles = await self._roles(tx, principal, wanted)
+        wanted = replace(wanted, roles=roles, free_for=principal.actor)
         found: list[Review] = []
         while True:
-            page = await list_queue(tx, wanted, sort=sort, limit=limit, after=after)
+            page = await list_queue(tx, wanted, sort=sort, limit=max(limit, _AT_ONCE), after=after)
             for review in await self._decidable(tx, page.items, principal):
                 if len(found) == limit:
                     return Page(found, cursor_at(found[-1], sort))
@@ -55,18 +59,15 @@ class QueueView:
         return await count_queue(tx, self.parts.clock()) | counted
 
     async def _decidable(self, tx: Transaction, reviews: list[Review], principal: Principal) -> list[Review]:
-        now = self.parts.clock()
-        free = [review for review in reviews if review.claimer(now) in {None, principal.actor}]
-        free = [review for review in free if review.paused_at is None]
-        if not free:
+        if not reviews:
             return []
-        found = await Electorate(self.parts).eligibilities(tx, free, principal)
-        return [review for review, one in zip(free, found, strict=True) if one.allowed]
+        found = await Electorate(self.parts).eligibilities(tx, reviews, principal)
+        return [review for review, one in zip(reviews, found, strict=True) if one.allowed]
 
-    async def _roles(self, tx: Transaction, principal: Principal) -> list[str]:
+    async def _roles(self, tx: Transaction, principal: Principal, wanted: Filter) -> list[str]:
         """The principal's roles and those lent to them: only a net to fish with, not a right."""
         roles = set(principal.roles)
         for delegation in await delegations_to(tx, principal.actor, self.parts.clock()):
             lender = self.parts.people.person(delegation.from_person)
             roles |= lender.roles if lender else set()
-        return sorted(roles)
+        return sorted(roles if wanted.roles is None else roles & set(wanted.roles))

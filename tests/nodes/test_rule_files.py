@@ -1,6 +1,5 @@
 """Rule files: every worked example ends at its own row, and no editing mistake becomes a table."""
 
-import json
 from datetime import timedelta
 from typing import Annotated, Any, Literal, get_args
 

@@ -14,6 +14,8 @@ WAKE_AT = (
     " WHEN paused_at IS NOT NULL THEN LEAST(info_until, expires_at)"
     " ELSE LEAST(remind_at, due_at, expires_at) END"
 )
+AMOUNT_RANK = "COALESCE(amount_minor, '-1'::bigint)"
+RISK_RANK = "CASE risk WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
 FILL_REVIEWS = """
 UPDATE reviews SET
     tool = action ->> 'tool', rule = shown #>> '{verdict,row}', reversible = false,
@@ -61,7 +63,12 @@ def upgrade() -> None:
         op.alter_column("reviews", name, nullable=False)
     op.alter_column("reviews", "expires_at", nullable=True)
     op.add_column("reviews", sa.Column("wake_at", moment, sa.Computed(WAKE_AT, persisted=True)))
-    op.create_index(op.f("reviews_status_due_at_id_idx"), "reviews", ["status", "due_at", "id"])
+    op.add_column(
+        "reviews", sa.Column("amount_rank", sa.BigInteger(), sa.Computed(AMOUNT_RANK, persisted=True))
+    )
+    op.add_column("reviews", sa.Column("risk_rank", whole, sa.Computed(RISK_RANK, persisted=True)))
+    for name in ("due_at", "amount_rank", "risk_rank"):
+        op.create_index(op.f(f"reviews_status_{name}_id_idx"), "reviews", ["status", name, "id"])
     op.create_index(
         "reviews_wake_at_idx", "reviews", ["wake_at", "id"], postgresql_where=sa.text("wake_at IS NOT NULL")
     )
