@@ -171,6 +171,15 @@ class Permissions:
             return Permit(False, None, _lacking(verb, on, amount, considered), tuple(considered))
         return Permit(True, given, f"as {given}", tuple(considered))
 
+    def denials(self, held: Iterable[str], verb: Verb, on: str) -> tuple[Considered, ...]:
+        """What denies this to somebody with these roles, whichever of them gives it."""
+        return tuple(
+            Considered(role, permission)
+            for role in sorted(held)
+            for permission in self._held.get((role, verb, on), ())
+            if permission.deny
+        )
+
     def _flat(self, name: str, path: tuple[str, ...]) -> list[Permission]:
         if name in path:
             raise RolesUnfit(f"{' includes '.join((*path[path.index(name) :], name))}: a cycle of roles")
@@ -199,7 +208,7 @@ class Eligibility:
         on_behalf_of: whose right it is, if it is lent.
         delegation: by which it is lent.
         humans: whose eyes an approval counts for.
-        involved: no right would help: these eyes had a part in it, or have signed already.
+        involved: no right would help: these eyes had a part in it, have signed already, or are denied it.
     """
 
     allowed: bool
@@ -240,6 +249,9 @@ def may_decide(
     if principal.actor in involved or principal.eyes in involved:
         why = "whoever asked for it cannot approve it"
         return Eligibility(allowed=False, role=None, why=why, involved=True)
+    if denials := permissions.denials(principal.roles, Verb.DECIDE, tool):
+        why = f"{Verb.DECIDE} {tool} is denied"
+        return Eligibility(allowed=False, role=None, why=why, considered=denials, involved=True)
     wanted = [rung["role"] for rung in ladder]
     held = [name for name in wanted if name in principal.roles and name in permissions.roles]
     if not held:

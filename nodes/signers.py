@@ -73,6 +73,8 @@ class Signers:
         verb = Verb.BREAK_GLASS if vote.kind is VoteKind.BREAK_GLASS else Verb.DECIDE
         if verb is Verb.DECIDE and then.against is not None and vote.kind is not VoteKind.OVERRIDE:
             return "needs_an_override"
+        if workflow.permissions.denials(holder.roles | person.roles, Verb.DECIDE, tool):
+            return "denied_to_the_signer"
         spent = await self._spent(holder, tool, review_id)
         if not workflow.permissions.decide((vote.role,), verb, tool, amount, spent).allowed:
             return "above_the_signers_limit"

@@ -1,6 +1,6 @@
 """Permissions: who may decide what, up to which amount; and that taking something away never gives more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nodes import eligibility as eligible
+from nodes.eligibility import Lent
 from nodes.permissions import (
     Eligibility,
     Kind,
@@ -131,6 +133,7 @@ def test_a_lead_decides_what_the_role_covers() -> None:
             "verb": "decide",
             "on": TOOL,
             "limit": "500.00 EUR",
+            "per_day": None,
             "deny": False,
         }
     ]
@@ -222,7 +225,7 @@ def test_whoever_is_involved_never_decides(question: Question) -> None:
 
 
 def test_a_service_of_the_same_name_is_somebody_else() -> None:
-    assert Question(involved=frozenset({"service:lee", "agent:lee", "lee"})).answer().allowed
+    assert Question(involved=frozenset({"service:lee", "agent:lee", "person:leela"})).answer().allowed
 
 
 # --- taking away never gives ------------------------------------------------------------------------------
@@ -347,6 +350,39 @@ def test_what_is_included_is_held_as_if_it_were_ones_own(roles: tuple[Role, ...]
     permissions = Permissions(roles)
 
     assert permissions.decide(held, *rest).allowed is permissions.decide(everything, *rest).allowed
+
+
+SUSPENDED = Role(name="suspended", permissions=(Permission(verb=Verb.DECIDE, on=TOOL, deny=True),))
+
+
+def _decides(*roles: str, lent: Sequence[Lent] = ()) -> Eligibility:
+    """Whether Lee with these roles, or with what is lent to them, may sign as a lead."""
+    asked = eligible.Question(
+        tool=TOOL,
+        ladder=[{"role": "support_lead", "people": 1}],
+        votes=(),
+        amount=euros(12000),
+        involved=frozenset(),
+        permissions=Permissions([_role("support_lead", euros(50000)), SUSPENDED]),
+    )
+    return eligible.eligibility(replace(LEE, roles=frozenset(roles)), asked, lent=lent)
+
+
+def test_a_denial_in_another_role_than_the_one_that_is_asked_holds_too() -> None:
+    assert _decides("support_lead").allowed
+    denied = _decides("support_lead", "suspended")
+    assert (denied.allowed, denied.why) == (False, f"decide {TOOL} is denied")
+    assert [one.role for one in denied.considered] == ["suspended"]
+
+
+def test_who_is_denied_something_neither_borrows_nor_lends_it() -> None:
+    lender, denied = (
+        replace(LEE, id="max", human="max", roles=frozenset({"support_lead", *more}))
+        for more in ([], ["suspended"])
+    )
+    assert _decides(lent=[Lent(lender, "d-1", None)]).allowed
+    assert not _decides("suspended", lent=[Lent(lender, "d-1", None)]).allowed
+    assert not _decides(lent=[Lent(denied, "d-1", None)]).allowed
 
 
 def test_a_cycle_of_roles_is_refused() -> None:
