@@ -22,7 +22,7 @@ def lane(name: str, steps: StateGraph[CaseState, Context, CaseState, CaseState])
     compiled = steps.compile(name=name)
 
     async def ran(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-        given: CaseState = {key: state[key] for key in _SHARED if key in state}  # type: ignore[assignment, literal-required, misc] # a part of the state
+        given: CaseState = {key: state[key] for key in _SHARED if key in state}  # type: ignore[assignment, literal-required] # a part of the state
         ended = await compiled.ainvoke(given, context=runtime.context)
         return {"lanes": {name: {"outcome": ended.get("outcome"), "result": ended.get("result", {})}}}
 
@@ -38,8 +38,8 @@ def meet(*names: str) -> Node:
 
     async def met(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - as nodes are called
         lanes = state.get("lanes", {})
-        others = [lanes.get(name) or {} for name in names]
-        left = next((one for one in others if one.get("outcome") != DONE), {"outcome": DONE})
-        return {"outcome": str(left.get("outcome")), "result": left.get("result") or {}}
+        ends = [lanes.get(name) or {"outcome": None, "result": {}} for name in names]
+        last = next((end for end in ends if end["outcome"] != DONE), {"outcome": DONE, "result": {}})
+        return {"outcome": str(last["outcome"]), "result": dict(last["result"])}
 
     return met

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Select
-from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from checkpoints.database import Transaction
 from checkpoints.review_queue import Filter, Sort, list_queue, queue_query
@@ -119,7 +118,7 @@ async def test_a_cursor_of_another_order_or_of_nothing_is_a_bad_request(
     cursors = {
         sort: (await door.get("lee", "/reviews", sort=sort, limit=3))["next"] for sort in ("newest", "amount")
     }
-    wrong = [
+    wrong: list[tuple[str, Any]] = [
         ("risk", cursors["amount"]),
         ("oldest", cursors["newest"]),
         ("newest", cursors["amount"]),
@@ -493,7 +492,7 @@ async def test_an_index_serves_every_order_from_any_page_on(door: Door, sort: So
 
 async def _plan(tx: Transaction, query: Select[Any]) -> list[Json]:
     """The nodes of the plan by which a query was answered."""
-    compiled = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
+    compiled = query.compile(tx.sql.sync_connection, compile_kwargs={"literal_binds": True})
     cursor = await tx.driver.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}".encode())
     (row,) = await cursor.fetchall()
     nodes, left = [], [row[0][0]["Plan"]]
