@@ -5,6 +5,7 @@ from langgraph.runtime import Runtime
 
 from nodes.ask import Node
 from nodes.context import Context
+from nodes.shapes import Json
 from nodes.state import CaseState
 
 _SHARED = ("case", "context", "findings")
@@ -38,8 +39,9 @@ def meet(*names: str) -> Node:
 
     async def met(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - as nodes are called
         lanes = state.get("lanes", {})
-        ends = [lanes.get(name) or {"outcome": None, "result": {}} for name in names]
-        last = next((end for end in ends if end["outcome"] != DONE), {"outcome": DONE, "result": {}})
-        return {"outcome": str(last["outcome"]), "result": dict(last["result"])}
+        ends: list[Json] = [lanes.get(name) or {} for name in names]
+        undone = [end for end in ends if end.get("outcome") != DONE]
+        first: Json = undone[0] if undone else {"outcome": DONE}
+        return {"outcome": str(first.get("outcome")), "result": first.get("result") or {}}
 
     return met

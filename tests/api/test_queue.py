@@ -20,6 +20,7 @@ LEADS = "clean_120_00_1"
 FINANCES = "clean_640_00_1"
 DERIVED = {"id", "wake_at", "amount_rank", "risk_rank"}
 
+NO_CURSORS: list[Any] = [None, 7, [], {}, ["newest"], [[], [], []], "abc"]
 ORDERS: dict[str, Any] = {
     "newest": (lambda review: (datetime.fromisoformat(review["opened_at"]), review["id"]), True),
     "oldest": (lambda review: (datetime.fromisoformat(review["opened_at"]), review["id"]), False),
@@ -123,7 +124,7 @@ async def test_a_cursor_of_another_order_or_of_nothing_is_a_bad_request(
         ("oldest", cursors["newest"]),
         ("newest", cursors["amount"]),
         *(("newest", cursor) for cursor in ("", "x", "ü", "\x00", "AAAA", "A" * 400)),
-        *(("newest", _cursor(item)) for item in (None, 7, [], {}, ["newest"], [[]] * 3, "abc")),
+        *(("newest", _cursor(item)) for item in NO_CURSORS),
         ("newest", _cursor(["newest", "2026-11-20T12:00:00", "x"])),
         ("newest", _cursor(["newest", "2026-13-20T12:00:00+00:00", "x"])),
         ("newest", _cursor(["newest", "2026-11-20T12:00:00+23:00", "x"])),
