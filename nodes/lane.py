@@ -5,6 +5,7 @@ from langgraph.runtime import Runtime
 
 from nodes.ask import Node
 from nodes.context import Context
+from nodes.shapes import Json
 from nodes.state import CaseState
 
 _SHARED = ("case", "context", "findings")
@@ -22,7 +23,7 @@ def lane(name: str, steps: StateGraph[CaseState, Context, CaseState, CaseState])
     compiled = steps.compile(name=name)
 
     async def ran(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-        given: CaseState = {key: state[key] for key in _SHARED if key in state}  # type: ignore[assignment, literal-required, misc] # a part of the state
+        given: CaseState = {key: state[key] for key in _SHARED if key in state}  # type: ignore[assignment, literal-required] # a part of the state
         ended = await compiled.ainvoke(given, context=runtime.context)
         return {"lanes": {name: {"outcome": ended.get("outcome"), "result": ended.get("result", {})}}}
 
@@ -38,8 +39,9 @@ def meet(*names: str) -> Node:
 
     async def met(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - as nodes are called
         lanes = state.get("lanes", {})
-        others = [lanes.get(name) or {} for name in names]
-        left = next((one for one in others if one.get("outcome") != DONE), {"outcome": DONE})
-        return {"outcome": str(left.get("outcome")), "result": left.get("result") or {}}
+        ends: list[Json] = [lanes.get(name) or {} for name in names]
+        undone = [end for end in ends if end.get("outcome") != DONE]
+        first: Json = undone[0] if undone else {"outcome": DONE}
+        return {"outcome": str(first.get("outcome")), "result": first.get("result") or {}}
 
     return met

@@ -34,13 +34,15 @@ from checkpoints.serializer import StrictSerializer
 from graphs.intake import Intake
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
-from tests import bench_rules
+from tests import bench_reviews, bench_rules
 from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone, make_templates
 from tests.house import SHOP, House, refund_event
 from tools.contract import Call
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "40"))
+REVIEWED = range(2 * ROUNDS + 4, 2 * ROUNDS + 4 + bench_reviews.CASES)
+"""The numbers of the cases that people sign."""
 STEPS = ("retrieve", "triage", "assess", "propose", "judge", "refund", "tell", "judge_reply", "send", "close")
 
 _NEW_CASES = """
@@ -109,16 +111,21 @@ async def main() -> None:
             await make_templates(postgres, AS_OF)
             async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
                 await fill(sandbox)
+                people = Path(folder) / "people.yaml"
+                bench_reviews.known_people(people)
                 settings = Settings(
-                    database_url=ours, sandbox_url=sandbox, home=Path(folder), people_file=Path(folder)
+                    database_url=ours, sandbox_url=sandbox, home=Path(folder), people_file=people
                 )
                 async with open_parts(settings, clock=lambda: AS_OF) as parts:
                     show(await measure(parts, ours))
+                    await bench_reviews.measure(parts, [ids_of(number) for number in REVIEWED])
 
 
 async def fill(sandbox: str) -> None:
     async with await psycopg.AsyncConnection.connect(sandbox, autocommit=True) as connection:
-        await connection.execute(_NEW_CASES.replace("{n}", str(2 * ROUNDS + 4)).encode())
+        await connection.execute(_NEW_CASES.replace("{n}", str(REVIEWED[-1])).encode())
+        dear = "UPDATE payments SET amount_minor = 12000 WHERE payment_id >= %s AND payment_id LIKE 'P-7%%'"
+        await connection.execute(dear, (f"P-7{REVIEWED[0]:05}",))
 
 
 async def measure(parts: Parts, url: str) -> dict[str, Count]:
@@ -154,16 +161,20 @@ async def timed(count: Count, deed: Callable[[], Awaitable[Any]], *, warm: bool)
 
 async def prepared(house: House, number: int) -> str:
     """A received case whose first command waits; returns the command's id."""
-    data = {
+    case, _ = await Intake(house.parts).receive(
+        refund_event("clean_29_90_1", event_id=f"bench-{number}", **ids_of(number)), SHOP
+    )
+    (command,) = await house.rows("SELECT id FROM commands WHERE case_id = %s", case.id)
+    return str(command["id"])
+
+
+def ids_of(number: int) -> dict[str, str]:
+    """Whose refund it is, in an event's data."""
+    return {
         "order_id": f"O-7{number:05}",
         "customer_id": f"C-7{number:04}",
         "ticket_id": f"T-7{number:05}",
     }
-    case, _ = await Intake(house.parts).receive(
-        refund_event("clean_29_90_1", event_id=f"bench-{number}", **data), SHOP
-    )
-    (command,) = await house.rows("SELECT id FROM commands WHERE case_id = %s", case.id)
-    return str(command["id"])
 
 
 async def run(graph: Any) -> None:

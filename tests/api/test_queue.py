@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Select
-from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from checkpoints.database import Transaction
 from checkpoints.review_queue import Filter, Sort, list_queue, queue_query
@@ -21,6 +20,7 @@ LEADS = "clean_120_00_1"
 FINANCES = "clean_640_00_1"
 DERIVED = {"id", "wake_at", "amount_rank", "risk_rank"}
 
+NO_CURSORS: list[Any] = [None, 7, [], {}, ["newest"], [[], [], []], "abc"]
 ORDERS: dict[str, Any] = {
     "newest": (lambda review: (datetime.fromisoformat(review["opened_at"]), review["id"]), True),
     "oldest": (lambda review: (datetime.fromisoformat(review["opened_at"]), review["id"]), False),
@@ -119,12 +119,12 @@ async def test_a_cursor_of_another_order_or_of_nothing_is_a_bad_request(
     cursors = {
         sort: (await door.get("lee", "/reviews", sort=sort, limit=3))["next"] for sort in ("newest", "amount")
     }
-    wrong = [
+    wrong: list[tuple[str, Any]] = [
         ("risk", cursors["amount"]),
         ("oldest", cursors["newest"]),
         ("newest", cursors["amount"]),
         *(("newest", cursor) for cursor in ("", "x", "ü", "\x00", "AAAA", "A" * 400)),
-        *(("newest", _cursor(item)) for item in (None, 7, [], {}, ["newest"], [[]] * 3, "abc")),
+        *(("newest", _cursor(item)) for item in NO_CURSORS),
         ("newest", _cursor(["newest", "2026-11-20T12:00:00", "x"])),
         ("newest", _cursor(["newest", "2026-13-20T12:00:00+00:00", "x"])),
         ("newest", _cursor(["newest", "2026-11-20T12:00:00+23:00", "x"])),
@@ -493,7 +493,7 @@ async def test_an_index_serves_every_order_from_any_page_on(door: Door, sort: So
 
 async def _plan(tx: Transaction, query: Select[Any]) -> list[Json]:
     """The nodes of the plan by which a query was answered."""
-    compiled = query.compile(dialect=dialect(), compile_kwargs={"literal_binds": True})
+    compiled = query.compile(tx.sql.sync_connection, compile_kwargs={"literal_binds": True})
     cursor = await tx.driver.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}".encode())
     (row,) = await cursor.fetchall()
     nodes, left = [], [row[0][0]["Plan"]]

@@ -189,7 +189,7 @@ async def test_a_reader_who_goes_away_is_forgotten(parts: Parts, tokens: dict[st
             assert len(app.state.live.streams) == 1
 
         async def forgotten() -> bool:
-            return app.state.live.streams == set()
+            return not app.state.live.streams
 
         await until(forgotten, "the reader is forgotten")
 

@@ -24,7 +24,7 @@ from nodes.retrieve import retrieve
 from nodes.rules import Consequence, Outcome
 from nodes.state import CaseState, route
 from nodes.weigh import weigh
-from tests.bites.forger import paid
+from tests.bites.forger import forge_at, forging, paid
 from tests.house import LEE, MAX, House
 
 SCENE = "clean_120_00_1"
@@ -196,6 +196,20 @@ async def test_a_wake_up_without_a_decision_moves_no_lane(lanes: House, waiting:
     await lanes.work()
     assert await lanes.events(waiting.id) == before
     assert await reviews(lanes, waiting) == asked
+
+
+async def test_lanes_of_an_old_checkpoint_tell_and_do_nothing(lanes: House, waiting: Case) -> None:
+    await sign_all(lanes, waiting)
+    before = await lanes.events(waiting.id)
+    async with forging(lanes, waiting) as thread:
+        past = await thread.past()
+    for old in past[:-1]:
+        await forge_at(lanes, waiting, str(old.config["configurable"]["checkpoint_id"]), None)
+
+    assert any({"money", "word"} <= set(old.next) for old in past), "none of them would run the lanes"
+    assert await lanes.events(waiting.id) == before
+    assert await deeds(lanes, waiting) == sorted(TOOLS)
+    assert await paid(lanes, SCENE) == [12000]
 
 
 @pytest.mark.parametrize("first", TOOLS)
