@@ -10,6 +10,7 @@ from checkpoints.reviews import Review
 from checkpoints.rule_tables import authors_of
 from checkpoints.votes import approved_by, editors_in, votes_on_many
 from graphs.wiring import Parts
+from nodes.directory import eyes_of
 from nodes.eligibility import Lent, Question, eligibility
 from nodes.permissions import Eligibility, Principal
 from nodes.signers import A_DAY
@@ -68,8 +69,7 @@ class Electorate:
 
     def eyes_of(self, actor: str) -> str:
         """Whose eyes are behind an actor."""
-        person = self.parts.people.person(actor)
-        return actor if person is None else person.eyes
+        return eyes_of(self.parts.people, actor)
 
     async def _lent(self, tx: Transaction, principal: Principal) -> list[tuple[Lent, str | None]]:
         """What is lent to somebody now, by lenders who are still there; with the workflow it is lent for."""

@@ -10,6 +10,7 @@ from checkpoints.rule_tables import StoredTable, TableState, get_table, move_tab
 from graphs.closing import NotEligible
 from graphs.rulebook import store_draft, table_event
 from graphs.wiring import Parts
+from nodes.directory import eyes_of
 from nodes.permissions import Kind, Principal, Verb
 from nodes.strict_yaml import TableUnfit, load_yaml
 from nodes.workflow import Workflow
@@ -105,8 +106,7 @@ class RuleChanges:
         return None if permit.allowed else permit.why
 
     def _not_another_keeper(self, workflow: Workflow, draft: StoredTable, principal: Principal) -> str | None:
-        drafter = self.parts.people.person(draft.drafted_by)
-        same = drafter is not None and drafter.human == principal.human
+        same = principal.eyes == eyes_of(self.parts.people, draft.drafted_by)
         if same or draft.drafted_by == principal.actor:
             return "whoever drafted it cannot put it in force"
         return self._not_keeper(workflow, draft.tool, principal)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from nodes.permissions import Principal
+from nodes.permissions import Kind, Principal
 
 
 class DirectoryUnfit(Exception):
@@ -27,3 +27,9 @@ class Directory(Protocol):
 
     def mailboxes(self, *, role: str | None = None, actor: str | None = None) -> list[Mailbox]:
         """Who holds a role, or is this actor, and has an address; raises DirectoryUnfit."""
+
+
+def eyes_of(directory: Directory, actor: str) -> str:
+    """Whose eyes are behind an actor; of an account that is gone, the human whose name it bore."""
+    person = directory.person(actor)
+    return actor.removeprefix(f"{Kind.PERSON}:") if person is None else person.eyes

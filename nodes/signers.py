@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from checkpoints.reviews import Decision, SessionReviews
 from checkpoints.votes import APPROVING, Vote, VoteKind
-from nodes.directory import Directory, DirectoryUnfit
+from nodes.directory import Directory, DirectoryUnfit, eyes_of
 from nodes.judge import Judgement
 from nodes.permissions import Principal, Verb
 from nodes.rules import Consequence, Outcome
@@ -48,12 +48,12 @@ class Signers:
     async def _involved(self, judgement: Judgement, opened_by: str) -> frozenset[str]:
         author = await self.reviews.rule_author(judgement.action["rules"]["digest"])
         actors = {opened_by, judgement.proposal.proposer, *judgement.proposal.edits.values()}
-        return frozenset(self._eyes_of(actor) for actor in actors | ({author} if author else set()))
+        return frozenset(eyes_of(self.directory, actor) for actor in actors | ({author} if author else set()))
 
     def _eyes(self, votes: Sequence[Vote], involved: frozenset[str]) -> str | None:
         """Whether every signature is of other eyes, and of none that had a part in what was signed."""
         actors = [actor for vote in votes for actor in (vote.person, vote.on_behalf_of) if actor]
-        eyes = [self._eyes_of(actor) for actor in actors]
+        eyes = [eyes_of(self.directory, actor) for actor in actors]
         if len(set(eyes)) < len(eyes):
             return "signed_twice_by_one"
         return "signed_by_the_involved" if involved & set(eyes) else None
@@ -98,10 +98,6 @@ class Signers:
         since = self.clock() - A_DAY
         found = await self.reviews.approved_by(holder.eyes, tool=tool, since=since, but=but)
         return [Money(amount_minor=minor, currency=currency) for minor, currency in found]
-
-    def _eyes_of(self, actor: str) -> str:
-        person = self.directory.person(actor)
-        return actor if person is None else person.eyes
 
 
 def _lacking(decision: Decision, judgement: Judgement, votes: Sequence[Vote]) -> str | None:
