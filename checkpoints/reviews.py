@@ -1,5 +1,6 @@
 """Reviews: durable requests to people; a decision is written once, by compare-and-set."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -141,11 +142,13 @@ async def list_reviews(
     return Page.of([review_of(row) for row in rows], limit, lambda review: (review.opened_at, review.id))
 
 
-async def open_gates(tx: Transaction, case_id: str) -> int:
-    """How many reviews of a case still hold its deeds up."""
+async def open_gates(tx: Transaction, case_id: str) -> list[list[str]]:
+    """For each review that still holds up a deed of a case, the oldest first, the roles that it asks now."""
     c = schema.reviews.c
-    query = select(c.id).where(c.case_id == case_id, c.status == ReviewStatus.OPEN, c.kind == ReviewKind.GATE)
-    return len((await tx.sql.execute(query)).all())
+    query = select(c.roles).where(
+        c.case_id == case_id, c.status == ReviewStatus.OPEN, c.kind == ReviewKind.GATE
+    )
+    return [row.roles for row in (await tx.sql.execute(query.order_by(c.opened_at, c.id))).all()]
 
 
 async def add_review(tx: Transaction, review: Review) -> None:
@@ -169,14 +172,19 @@ async def decide_review(tx: Transaction, review_id: str, status: ReviewStatus, a
     return (await tx.sql.execute(closed.returning(c.id))).first() is not None
 
 
-async def next_due(tx: Transaction, at: datetime) -> Review | None:
+async def next_due(tx: Transaction, at: datetime, but: Collection[str] = ()) -> Review | None:
     """A review to which time has something to do, locked; one that another worker holds is passed over."""
     c = schema.reviews.c
-    query = select(*_COLUMNS).where(c.wake_at <= at).order_by(c.wake_at, c.id).limit(1)
+    query = select(*_COLUMNS).where(c.wake_at <= at, c.id.not_in(but)).order_by(c.wake_at, c.id).limit(1)
     row = (await tx.sql.execute(query.with_for_update(skip_locked=True))).first()
     return None if row is None else review_of(row)
 
 
+_LINEAGE = """
+SELECT (SELECT drafted_by FROM rule_tables WHERE digest = %s) AS author,
+       ARRAY(SELECT DISTINCT eyes FROM votes v JOIN reviews r ON r.id = v.review_id, unnest(v.humans) AS eyes
+             WHERE r.case_id = %s AND v.kind = 'edit') AS editors
+"""
 _TURNED_DOWN = """
 SELECT id FROM reviews
 WHERE case_id = %s AND tool = %s AND kind = 'gate' AND status IN ('rejected', 'expired') LIMIT 1
@@ -230,10 +238,11 @@ class SessionReviews:
         row = await self._row("SELECT * FROM delegations WHERE id = %s", delegation_id)
         return None if row is None else Delegation(**row)
 
-    async def rule_author(self, digest: str) -> str | None:
-        """Who drafted the rule table with this digest."""
-        row = await self._row("SELECT drafted_by FROM rule_tables WHERE digest = %s", digest)
-        return None if row is None else str(row["drafted_by"])
+    async def lineage(self, case_id: str, rules: str) -> tuple[str | None, list[str]]:
+        """Who drafted the rule table with this digest, and whose eyes edited an action of the case."""
+        row = await self._row(_LINEAGE, rules, case_id)
+        assert row is not None, "a row without a table always comes"
+        return row["author"], row["editors"]
 
     async def _row(self, query: LiteralString, *values: str) -> DictRow | None:
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:

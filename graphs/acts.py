@@ -11,7 +11,7 @@ from checkpoints.database import Transaction
 from checkpoints.errors import ReviewAlreadyDecided
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, get_review
 from checkpoints.votes import Vote, VoteKind, add_vote, votes_on
-from graphs.closing import NotEligible, ReviewClaimed, ReviewParked, review_event, unfit
+from graphs.closing import NotEligible, ReviewClaimed, review_event, unfit, wait_for_people
 from graphs.electorate import Electorate
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
@@ -83,7 +83,9 @@ class Acts:
                 parked = {"paused_at": now, "asked_by": principal.actor, "info_until": now + INFO_LIFE}
                 await change_review(tx, review.id, **parked)
                 if review.kind is ReviewKind.GATE:
-                    await move_case(tx, review.case_id, Status.WAITING_INFO, now, reason="info_requested")
+                    asked = (await get_case(tx, review.case_id)).opened_by
+                    status = Status.WAITING_INFO
+                    await move_case(tx, review.case_id, status, now, reason="info_requested", owner=asked)
                 await tell(tx, self._event(review, "review.info_requested", principal, question=question))
         return await self._end(review_id, refusal, principal, VoteKind.REQUEST_INFO)
 
@@ -114,8 +116,6 @@ class Acts:
             claimer = review.claimer(self.parts.clock())
             leads = take_over and self._manages(review, principal)
             refusal = await self._refusal(tx, review, review.digest, principal, leads=leads)
-            if isinstance(refusal, ReviewParked):
-                refusal = None
             if refusal is None:
                 others = claimer if claimer != principal.actor else None
                 kind = "review.taken_over" if others else "review.claimed"
@@ -257,6 +257,8 @@ async def hand_up(tx: Transaction, parts: Parts, review: Review, ladder: list[Js
         assigned_by=None,
         **due_from_now(parts, review),
     )
+    if review.kind is ReviewKind.GATE:
+        await wait_for_people(tx, review.case_id, parts.clock())
     await tell(tx, review_event(parts, review, "review.escalated", by, to_role=roles[0], roles=roles))
 
 
@@ -287,7 +289,7 @@ async def unpark(tx: Transaction, parts: Parts, review: Review) -> None:
         claimed_until=now + CLAIM_LIFE,
     )
     if review.kind is ReviewKind.GATE:
-        await move_case(tx, review.case_id, Status.WAITING_REVIEW, now)
+        await wait_for_people(tx, review.case_id, now)
 
 
 def _hours(parts: Parts, review: Review) -> Hours | None:

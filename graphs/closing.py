@@ -1,5 +1,6 @@
 """Closing: how a review ends, whoever or whatever ends it, and how it is told."""
 
+from datetime import datetime
 from typing import Any
 
 from checkpoints.audit import Event, tell
@@ -63,10 +64,9 @@ async def close(tx: Transaction, parts: Parts, review: Review, status: ReviewSta
     await tell(tx, review_event(parts, review, f"review.{status}", actor, digest=review.digest))
     if review.kind is not ReviewKind.GATE:
         return
-    standing = Status.APPROVED if status is ReviewStatus.APPROVED else Status.RUNNING
-    if await open_gates(tx, review.case_id):
-        standing = Status.WAITING_REVIEW
-    await move_case(tx, review.case_id, standing, now)
+    if not await wait_for_people(tx, review.case_id, now):
+        standing = Status.APPROVED if status is ReviewStatus.APPROVED else Status.RUNNING
+        await move_case(tx, review.case_id, standing, now)
     command = Command(
         id=parts.ids(),
         case_id=review.case_id,
@@ -76,6 +76,15 @@ async def close(tx: Transaction, parts: Parts, review: Review, status: ReviewSta
         created_at=now,
     )
     await parts.queue.enqueue(tx, command)
+
+
+async def wait_for_people(tx: Transaction, case_id: str, at: datetime) -> bool:
+    """Let a case stand where its open reviews say, owned by whom the oldest asks; False if it has none."""
+    waiting = await open_gates(tx, case_id)
+    if waiting:
+        owner = next(iter(waiting[0]), None)
+        await move_case(tx, case_id, Status.WAITING_REVIEW, at, owner=owner)
+    return bool(waiting)
 
 
 async def refresh_roles(tx: Transaction, review: Review, ladder: list[Json], votes: list[Vote]) -> None:

@@ -1,5 +1,6 @@
 """Deadlines: what time does to a review. It reminds, hands up and expires; it never approves."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,8 @@ from checkpoints.votes import votes_on
 from graphs.acts import due_from_now, hand_up, handed_up, unpark
 from graphs.closing import close, review_event
 from graphs.wiring import Parts
+
+logger = logging.getLogger(__name__)
 
 ACTOR = "system:deadlines"
 LAST_REMINDER = timedelta(minutes=15)
@@ -24,13 +27,20 @@ class Deadlines:
 
     async def run(self, most: int = 100) -> int:
         """Do what is due by now, however long ago; returns how many things were done."""
+        failed: set[str] = set()
         for done in range(most):
             async with self.parts.database.transaction() as tx:
-                review = await next_due(tx, self.parts.clock())
+                now = self.parts.clock()
+                review = await next_due(tx, now, failed)
                 if review is None:
-                    return done
-                await self._wake(tx, review, self.parts.clock())
-        return most
+                    return done - len(failed)
+                try:
+                    async with tx.sql.begin_nested():
+                        await self._wake(tx, review, now)
+                except (KeyError, ValueError):  # its workflow or its hours are gone: it holds up no other
+                    logger.exception("nothing can be done about the time of review %s", review.id)
+                    failed.add(review.id)
+        return most - len(failed)
 
     async def _wake(self, tx: Transaction, review: Review, now: datetime) -> None:
         if review.expires_at is not None and review.expires_at <= now:

@@ -12,7 +12,7 @@ from checkpoints.effects import Grant, add_grant
 from checkpoints.errors import AlreadyVoted
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, add_review, get_review
 from checkpoints.votes import APPROVING, DECIDING, Vote, VoteKind, add_vote, votes_on
-from graphs.closing import NotEligible, close, refresh_roles, review_event, unfit
+from graphs.closing import NotEligible, ReviewClaimed, ReviewParked, close, refresh_roles, review_event, unfit
 from graphs.electorate import Electorate, amount_of
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
@@ -101,7 +101,10 @@ class Decisions:
         self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal
     ) -> Eligibility | Exception:
         """By which right the vote is cast, or why it is not."""
-        if (refusal := await unfit(tx, self.parts, review, principal, ballot.digest)) is not None:
+        refusal = await unfit(tx, self.parts, review, principal, ballot.digest)
+        if ballot.kind is VoteKind.BREAK_GLASS and isinstance(refusal, ReviewClaimed | ReviewParked):
+            refusal = None  # an emergency waits for nobody
+        if refusal is not None:
             return refusal
         if any(v.person == principal.actor and v.kind in DECIDING for v in await votes_on(tx, review.id)):
             return AlreadyVoted()

@@ -46,9 +46,10 @@ class Signers:
         return None
 
     async def _involved(self, judgement: Judgement, opened_by: str) -> frozenset[str]:
-        author = await self.reviews.rule_author(judgement.action["rules"]["digest"])
-        actors = {opened_by, judgement.proposal.proposer, *judgement.proposal.edits.values()}
-        return frozenset(eyes_of(self.directory, actor) for actor in actors | ({author} if author else set()))
+        proposal, rules = judgement.proposal, judgement.action["rules"]["digest"]
+        author, editors = await self.reviews.lineage(proposal.case_id, rules)
+        actors = {opened_by, proposal.proposer} | ({author} if author else set())
+        return frozenset({eyes_of(self.directory, actor) for actor in actors} | set(editors))
 
     def _eyes(self, votes: Sequence[Vote], involved: frozenset[str]) -> str | None:
         """Whether every signature is of other eyes, and of none that had a part in what was signed."""
