@@ -63,7 +63,6 @@ class GovernedSaver(AsyncPostgresSaver):
         self._session = session
         self._projection = projection
         self._held: Held | None = None
-        self._paused: str | None = None  # the checkpoint whose step one of its tasks has paused
 
     async def aput(
         self,
@@ -73,14 +72,15 @@ class GovernedSaver(AsyncPostgresSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint; raises StaleHead if its parent is not the head of the thread."""
-        if self._projection is None:
-            return await super().aput(config, checkpoint, metadata, new_versions)
-        projection = self._projection
-        if config["configurable"].get("checkpoint_ns"):
+        projection, root = self._projection, _root_around(config)
+        if projection is not None and root is not None:
             async with self._one_unit() as cursor:
                 stored = await super().aput(config, checkpoint, metadata, new_versions)
-                await projection.lane(cursor, _root(config), checkpoint, new_versions)
+                await projection.lane(cursor, root, checkpoint, new_versions)
             return stored
+        projection = self._projection_for(config)
+        if projection is None:
+            return await super().aput(config, checkpoint, metadata, new_versions)
         parent = config["configurable"].get("checkpoint_id")
         if self._held is not None and self._held.place == ("", parent):
             self._held = None
@@ -101,14 +101,11 @@ class GovernedSaver(AsyncPostgresSaver):
         if projection is None:
             await super().aput_writes(config, writes, task_id, task_path)
             return
-        may_hold = self._held is None and self._paused != config["configurable"]["checkpoint_id"]
-        if may_hold and not any(channel in WRITES_IDX_MAP for channel, _ in writes):
+        if self._held is None and not any(channel in WRITES_IDX_MAP for channel, _ in writes):
             self._held = Held(config, writes, task_id, task_path)
             return
         await self._store_held()
         interrupts = [item for channel, value in writes if channel == _INTERRUPT for item in _listed(value)]
-        if interrupts:
-            self._paused = config["configurable"]["checkpoint_id"]
         async with self._one_unit() as cursor:
             await super().aput_writes(config, writes, task_id, task_path)
             await projection.interrupts(cursor, interrupts)
@@ -163,9 +160,10 @@ class GovernedSaver(AsyncPostgresSaver):
                 yield cursor
 
 
-def _root(config: RunnableConfig) -> str:
-    """The thread's checkpoint in whose step a graph within its graph runs."""
-    return str(config["configurable"]["checkpoint_map"][""])
+def _root_around(config: RunnableConfig) -> str | None:
+    """The thread's checkpoint in whose step a graph within its graph runs; None for its own graph."""
+    configurable = config["configurable"]
+    return configurable.get("checkpoint_map", {}).get("") if configurable.get("checkpoint_ns") else None
 
 
 def _listed(value: Any) -> Sequence[Interrupt]:
