@@ -80,8 +80,10 @@ class ReviewDetail(ReviewOut):
     why: str
 
     @classmethod
-    def whole(cls, review: Review, votes: list[Vote], eligibility: Eligibility) -> "ReviewDetail":
-        """The review as one person sees it."""
+    def whole(
+        cls, review: Review, votes: list[Vote], eligibility: Eligibility, obstacle: Exception | None
+    ) -> "ReviewDetail":
+        """The review as one person sees it; an obstacle keeps them from it whatever they may."""
         still = review.status is ReviewStatus.OPEN
         return cls(
             **_review_fields(review),
@@ -90,10 +92,10 @@ class ReviewDetail(ReviewOut):
             votes=[VoteOut.model_validate(vote) for vote in votes],
             asked_by=review.asked_by,
             info_until=review.info_until,
-            may_decide=still and eligibility.allowed,
+            may_decide=obstacle is None and eligibility.allowed,
             on_behalf_of=eligibility.on_behalf_of if still else None,
             considered=[one.to_json() for one in eligibility.considered],
-            why=eligibility.why if still else f"already {review.status}",
+            why=eligibility.why if obstacle is None else _why(review, obstacle),
         )
 
 
@@ -197,6 +199,12 @@ class CaseDetail(CaseOut):
             reviews=[ReviewOut.of(review) for review in reviews],
             effects=[EffectOut.model_validate(effect) for effect in effects],
         )
+
+
+def _why(review: Review, obstacle: Exception) -> str:
+    if review.status is not ReviewStatus.OPEN:
+        return f"already {review.status}"
+    return str(obstacle) or (type(obstacle).__doc__ or "").strip()
 
 
 def _review_fields(review: Review) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from checkpoints.review_queue import Filter, Sort
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus
 from checkpoints.votes import VoteKind, votes_on
 from graphs.acts import Acts
+from graphs.closing import unfit
 from graphs.decisions import Ballot, Decisions
 from graphs.edits import Edits
 from graphs.queue_view import QueueView
@@ -181,4 +182,5 @@ async def _said(parts: Parts, review_id: str, vote: VoteIn, digest: str, caller:
 async def detail(tx: Transaction, parts: Parts, review: Review, caller: Principal) -> ReviewDetail:
     """A review as the caller sees it."""
     eligibility = await Decisions(parts).eligibility(tx, review, caller)
-    return ReviewDetail.whole(review, await votes_on(tx, review.id), eligibility)
+    obstacle = await unfit(tx, parts, review, caller, review.digest)
+    return ReviewDetail.whole(review, await votes_on(tx, review.id), eligibility, obstacle)

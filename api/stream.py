@@ -19,6 +19,7 @@ router = APIRouter(tags=["reviews"])
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15
+LONGEST_SECONDS = 900
 MOST_WAITING = 200
 """Changes that a slow reader may be behind; then it is told to read the list again."""
 _RETRY_SECONDS = 1
@@ -113,9 +114,12 @@ async def stream_reviews(request: Request, _parts: TheParts, _caller: Caller) ->
 
 
 async def _events(live: Live) -> AsyncIterator[str]:
+    """The stream, for a while: the reader comes again by itself, and is asked for its token again."""
+    clock = asyncio.get_running_loop()
+    ends = clock.time() + LONGEST_SECONDS
     async with live.stream() as queue:
         yield "retry: 1000\n\n"
-        while True:
+        while clock.time() < ends:
             try:
                 change = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
             except TimeoutError:

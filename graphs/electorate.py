@@ -12,7 +12,7 @@ from checkpoints.votes import approved_by, editors_in, votes_on_many
 from graphs.wiring import Parts
 from nodes.directory import eyes_of
 from nodes.eligibility import Lent, Question, eligibility
-from nodes.permissions import Eligibility, Principal
+from nodes.permissions import Eligibility, Permissions, Principal
 from nodes.signers import A_DAY
 from tools.money import Money
 
@@ -55,13 +55,18 @@ class Electorate:
                 votes=votes[review.id],
                 amount=amounts[at] if amounts else amount_of(review),
                 involved=self._involved(cases[review.case_id], review, editing, author),
-                permissions=self.parts.workflows[review.workflow].permissions,
+                permissions=self._permissions(review),
             )
             rights = [one for one, workflow in lent if workflow in {None, review.workflow}]
             eyes = {principal.eyes, *(right.lender.eyes for right in rights)}
             sums = {one: await spent.by(one, review.tool) for one in eyes}
             found.append(eligibility(principal, question, lent=rights, spent=sums))
         return found
+
+    def _permissions(self, review: Review) -> Permissions:
+        """Those of the review's workflow; of one that is not installed here nobody has any."""
+        workflow = self.parts.workflows.get(review.workflow)
+        return Permissions(()) if workflow is None else workflow.permissions
 
     async def whose_sums(self, tx: Transaction, principal: Principal) -> list[str]:
         """By whose daily limits a vote of theirs may be measured: their own eyes and those of lenders."""

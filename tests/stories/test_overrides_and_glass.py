@@ -9,6 +9,7 @@ from checkpoints.cases import Status
 from checkpoints.errors import ReviewAlreadyDecided
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus
 from checkpoints.votes import VoteKind
+from graphs.acts import Acts
 from graphs.closing import NotEligible
 from graphs.deadlines import Deadlines
 from graphs.decisions import NothingToOverride, OverrideReason, OverrideRequired
@@ -150,6 +151,19 @@ async def test_broken_glass_lets_a_deed_go_at_once_and_is_told_as_such(house: Ho
         "emergency",
         afterwards.id,
     )
+
+
+async def test_an_emergency_waits_neither_for_who_has_it_in_hand_nor_for_an_answer(house: House) -> None:
+    claimed, parked = await waiting(house, FINANCES), await waiting(house, LEADS)
+    await Acts(house.parts).claim(claimed.id, FINN)
+    await Acts(house.parts).ask_back(parked.id, parked.digest, "Which photo?", LEE)
+
+    for review in (claimed, parked):
+        await voted(house, review, DREW, VoteKind.BREAK_GLASS, OverrideReason.EMERGENCY)
+    await house.work()
+
+    for review in (claimed, parked):
+        assert (await house.case(review.case_id)).status is Status.CLOSED
 
 
 async def test_others_look_at_broken_glass_afterwards(house: House) -> None:

@@ -252,6 +252,27 @@ async def test_a_question_parks_the_case_and_its_clock(house: House, acts: Acts,
             await house.vote(review, who)
 
 
+async def test_a_parked_review_is_taken_in_hand_by_nobody(house: House, acts: Acts) -> None:
+    review = await waiting(house, LEADS)
+    await acts.ask_back(review.id, review.digest, "Which photo?", LEE)
+    for who in (LEE, MAX, NORA, BOT):
+        with pytest.raises(ReviewParked):
+            await acts.claim(review.id, who)
+    with pytest.raises(ReviewParked):
+        await acts.claim(review.id, TESS, take_over=True)
+
+
+async def test_the_case_says_whom_it_waits_for(house: House, acts: Acts) -> None:
+    review = await waiting(house, LEADS)
+    assert (await house.case(review.case_id)).owner == "support_lead"
+    await acts.ask_back(review.id, review.digest, "Which photo?", LEE)
+    assert (await house.case(review.case_id)).owner == "service:shop"
+    await acts.answer(review.id, "The second one.", SHOP)
+    assert (await house.case(review.case_id)).owner == "support_lead"
+    await acts.escalate(review.id, review.digest, "Too odd for me.", LEE)
+    assert (await house.case(review.case_id)).owner == "finance"
+
+
 async def test_the_answer_brings_it_back_to_who_asked_with_the_due_time_moved_by_the_pause(
     house: House, acts: Acts, clock: ManualClock
 ) -> None:
