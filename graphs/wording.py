@@ -22,6 +22,7 @@ HEADLINES = {
     "review.superseded": "Withdrawn, something else is proposed",
     "review.info_requested": "Information is asked for",
     "review.info_given": "Information was given",
+    "review.info_overdue": "Nobody answered, it is yours again",
     "review.broken_glass": "Decided in an emergency, outside the usual rules",
 }
 

@@ -57,9 +57,9 @@ class Thread:
         return {**self.config, "configurable": {**self.config["configurable"], **configurable}}
 
 
-def thread_on(house: House, case: Case, session: Session) -> Thread:
-    """The thread of a case on a session."""
-    workflow = house.parts.workflows[case.workflow]
+async def thread_on(house: House, case: Case, session: Session) -> Thread:
+    """The thread of a case on a session, judged by the tables that it began with."""
+    workflow = await house.parts.rulebook.workflow(house.parts.workflows[case.workflow], case.rules)
     saver = GovernedSaver(session, Projection(case.id, house.parts.clock))
     return Thread(
         graph=house.runner._graph(workflow).copy(update={"checkpointer": saver}),
@@ -75,7 +75,7 @@ def thread_on(house: House, case: Case, session: Session) -> Thread:
 async def forging(house: House, case: Case) -> AsyncIterator[Thread]:
     """The thread of a case in a forger's hands."""
     async with fenced_session(house.parts.database.engine, case.id) as session:
-        yield thread_on(house, case, session)
+        yield await thread_on(house, case, session)
 
 
 async def forge(house: House, case: Case, given: Any, **configurable: Any) -> None:

@@ -94,7 +94,7 @@ async def test_T3_a_crash_between_a_steps_writes_and_its_checkpoint_loses_and_re
 ) -> None:
     case = await house.send(SMALL)
     async with fenced_session(house.parts.database.engine, case.id) as session:
-        thread = thread_on(house, case, session)
+        thread = await thread_on(house, case, session)
         saver = Crashing(session, Projection(case.id, house.parts.clock))
         saver.left = checkpoints
         dying = replace(thread, graph=thread.graph.copy(update={"checkpointer": saver}))
@@ -168,7 +168,7 @@ async def test_T6_a_step_that_ran_twice_told_its_events_under_the_same_names(hou
 async def test_T7_a_deed_is_on_the_record_before_it_is_tried(house: House) -> None:
     case = await house.send(SMALL)
     async with fenced_session(house.parts.database.engine, case.id) as session:
-        thread = thread_on(house, case, session)
+        thread = await thread_on(house, case, session)
         saver = Crashing(session, Projection(case.id, house.parts.clock))
         saver.left = 7  # input, retrieve, triage, assess, propose, judge: the deed's own checkpoint is lost
         dying = replace(thread, graph=thread.graph.copy(update={"checkpointer": saver}))
@@ -187,7 +187,7 @@ async def test_T8_five_resumes_at_once_without_a_lock_pay_once(house: House) -> 
 
     async with unfenced(house.parts, 5) as sessions:
         outcomes = await asyncio.gather(
-            *(thread_on(house, case, session).wake(Command(resume="go")) for session in sessions),
+            *[(await thread_on(house, case, session)).wake(Command(resume="go")) for session in sessions],
             return_exceptions=True,
         )
     await house.work()

@@ -236,7 +236,6 @@ SPOTS: dict[str, Any] = {
     "order_status": "shipped",
     "days_since_delivery": 61,
     "captured_payments": 2,
-    "agent_recommends": False,
     "confidence_percent": 69,
 }
 
@@ -253,7 +252,6 @@ def spotless(given_facts: RefundFacts) -> bool:
         and days is not None
         and days <= WINDOWS[given_facts.tier]
         and given_facts.captured_payments == 1
-        and given_facts.agent_recommends
         and given_facts.confidence_percent >= 70
     )
 
@@ -263,7 +261,9 @@ def spotless(given_facts: RefundFacts) -> bool:
 def test_only_what_is_small_and_spotless_is_automatic(given_facts: RefundFacts) -> None:
     small = given_facts.window_total.amount_minor < 5000
 
-    assert (verdict(given_facts).outcome is Outcome.ALLOW) is (small and spotless(given_facts))
+    assert (verdict(given_facts).outcome is Outcome.ALLOW) is (
+        small and given_facts.agent_recommends and spotless(given_facts)
+    )
 
 
 @UNHURRIED
@@ -272,6 +272,8 @@ def test_only_what_is_spotless_can_be_signed_at_all(given_facts: RefundFacts) ->
     signable = verdict(given_facts).outcome in {Outcome.ALLOW, Outcome.REVIEW}
 
     assert signable is spotless(given_facts)
+    if signable:
+        assert (verdict(given_facts).then.against is None) is given_facts.agent_recommends
 
 
 @UNHURRIED

@@ -137,7 +137,7 @@ async def test_connections_that_died_in_the_pool_are_replaced(shop: Shop, sandbo
     await shop.refund(SCENE, key="before")
     async with await psycopg.AsyncConnection.connect(sandbox_url, autocommit=True) as connection:
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
     await shop.refund(SCENE, key="after")
