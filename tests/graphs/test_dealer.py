@@ -105,9 +105,9 @@ async def test_an_event_of_no_review_holds_up_nobody(office: PostOffice) -> None
 async def test_an_event_that_cannot_be_dealt_out_stays_and_holds_up_nobody(
     office: PostOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A review of a workflow that is not there any more: who may sign it cannot be said."""
+    """A ladder that is none: who may sign the review cannot be said."""
     odd, fine = await office.review(), await office.review("clean_120_00_2")
-    await office.house.rows("UPDATE reviews SET workflow = 'gone' WHERE id = %s", odd.id)
+    await office.house.rows("UPDATE reviews SET ladder = '[{}]' WHERE id = %s", odd.id)
 
     for _ in range(2):
         await office.deal()
