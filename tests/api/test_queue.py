@@ -367,7 +367,7 @@ async def test_mine_is_what_each_person_may_decide_review_by_review(
                 for review in reviews
                 if (await crowd.get(who, f"/reviews/{review['id']}"))["may_decide"]
             ]
-            for sort, limit in itertools.product(ORDERS, (1, 3, 200)):
+            for sort, limit in itertools.product(ORDERS, (2, 200)):
                 mine = _ids(await walk(crowd, who, mine=True, sort=sort, limit=limit))
                 assert sorted(mine) == sorted(may)
                 assert mine == [
