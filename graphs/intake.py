@@ -125,15 +125,7 @@ class Intake:
             created_at=now,
         )
         await self.parts.queue.enqueue(tx, command)
-        received = Event(
-            id=str(uuid5(NAMESPACE_URL, f"{case.id}/received")),
-            case_id=case.id,
-            kind="event.received",
-            actor=principal.actor,
-            at=now,
-            data={"source": event.source, "id": event.id, "type": event.type, "workflow": workflow.name},
-        )
-        await tell(tx, received)
+        await tell(tx, _received(case, event, principal))
         return case, True
 
     async def note_malformed(self, principal: Principal, message: str) -> None:
@@ -155,6 +147,17 @@ class Intake:
         )
         async with self.parts.database.transaction() as tx:
             await tell(tx, told)
+
+
+def _received(case: Case, event: CloudEvent, principal: Principal) -> Event:
+    return Event(
+        id=str(uuid5(NAMESPACE_URL, f"{case.id}/received")),
+        case_id=case.id,
+        kind="event.received",
+        actor=principal.actor,
+        at=case.created_at,
+        data={"source": event.source, "id": event.id, "type": event.type, "workflow": case.workflow},
+    )
 
 
 def _fitting(workflow: Workflow, data: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The gate: it only waits. Whatever wakes it, it believes the decision row alone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import NAMESPACE_OID, uuid5
 
 from langgraph.runtime import Runtime
@@ -19,6 +19,7 @@ from nodes.hours import after
 from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
+from tools.contract import Tool
 
 
 async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
@@ -86,36 +87,14 @@ def _request(state: CaseState, context: Context, review_id: str) -> Json:
 
 
 def _review(state: CaseState, context: Context, review_id: str) -> Json:
+    """The review's row; what of it the state could have forged is held against the rules before the deed."""
     judged, now = state["verdict"], context.clock()
-    action, verdict = judged["action"], judged["verdict"]
+    action, verdict, ladder = judged["action"], judged["verdict"], judged["ladder"]
     signed = digest(action)  # of what is shown: the state may name another
     tool = context.registry.describe(action["tool"])
     amount = context.workflow.rulings[tool.name].amount(action["arguments"])
-    due = timedelta(seconds=judged["due"]["seconds"])
-    hours = context.workflow.hours if judged["due"]["working"] else None
-    due_at = after(now, due, hours)
-    shown = {
-        "verdict": verdict,
-        "facts": judged["facts"],
-        "evidence": judged["evidence"],
-        "proposal": state["proposal"],
-        "recommendation": state.get("findings", {}),
-        "changes": judged["changes"],
-        "reversibility": undo_text(tool),
-    }
-    opened = Event(
-        id=str(uuid5(NAMESPACE_OID, f"{review_id}/opened")),
-        case_id=context.case_id,
-        kind="review.opened",
-        actor="rule:gate",
-        at=now,
-        data={
-            "review": review_id,
-            "digest": signed,
-            "shown": digest(shown),
-            "ladder": judged["ladder"],
-        },
-    )
+    shown = _shown(state, tool)
+    told = {"review": review_id, "digest": signed, "shown": digest(shown), "ladder": ladder}
     return {
         "id": review_id,
         "workflow": context.workflow.name,
@@ -124,20 +103,54 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
         "title": context.workflow.title(context.workflow.event.model_validate(context.case["event"])),
         "action": action,
         "digest": signed,
-        "shown": shown | {"digest": digest(shown)},
-        "ladder": judged["ladder"],
-        "roles": [judged["ladder"][at]["role"] for at in open_rungs(judged["ladder"], ())],
+        "shown": shown | {"digest": told["shown"]},
+        "ladder": ladder,
+        "roles": [ladder[at]["role"] for at in open_rungs(ladder, ())],
         "risk": verdict["risk"],
         "reversible": tool.undo is not None,
         "against": verdict["against"],
-        "owner": judged["ladder"][0]["role"],
+        "owner": ladder[0]["role"],
         "amount_minor": amount[0] if amount else None,
         "currency": amount[1] if amount else None,
+        "expires_at": action["expires_at"],
+        "event": _opened(context, review_id, now, told).to_json(),
+        **_times(judged["due"], context, now),
+    }
+
+
+def _shown(state: CaseState, tool: Tool) -> Json:
+    """What a reviewer sees beside the action."""
+    judged = state["verdict"]
+    return {
+        "verdict": judged["verdict"],
+        "facts": judged["facts"],
+        "evidence": judged["evidence"],
+        "proposal": state["proposal"],
+        "recommendation": state.get("findings", {}),
+        "changes": judged["changes"],
+        "reversibility": undo_text(tool),
+    }
+
+
+def _times(due: Json, context: Context, now: datetime) -> Json:
+    """By when the first rung is due, and when it is reminded: half-way there."""
+    hours = context.workflow.hours if due["working"] else None
+    due_at = after(now, timedelta(seconds=due["seconds"]), hours)
+    return {
         "opened_at": now.isoformat(),
         "due_at": due_at.isoformat(),
-        "due_seconds": judged["due"]["seconds"],
-        "due_working": judged["due"]["working"],
+        "due_seconds": due["seconds"],
+        "due_working": due["working"],
         "remind_at": (now + (due_at - now) / 2).isoformat(),
-        "expires_at": action["expires_at"],
-        "event": opened.to_json(),
     }
+
+
+def _opened(context: Context, review_id: str, now: datetime, told: Json) -> Event:
+    return Event(
+        id=str(uuid5(NAMESPACE_OID, f"{review_id}/opened")),
+        case_id=context.case_id,
+        kind="review.opened",
+        actor="rule:gate",
+        at=now,
+        data=told,
+    )

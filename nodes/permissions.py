@@ -247,7 +247,7 @@ def may_decide(
     if principal.kind is not Kind.PERSON:
         return Eligibility(allowed=False, role=None, why="only people decide")
     if principal.actor in involved or principal.eyes in involved:
-        why = "whoever asked for it cannot approve it"
+        why = "whoever asked for it, proposed or edited it, or wrote its rule cannot sign it"
         return Eligibility(allowed=False, role=None, why=why, involved=True)
     if denials := permissions.denials(principal.roles, Verb.DECIDE, tool):
         why = f"{Verb.DECIDE} {tool} is denied"

@@ -94,7 +94,7 @@ async def test_both_versions_and_the_patch_are_on_the_record(house: House) -> No
 async def test_who_edited_cannot_sign_and_another_lead_can(house: House) -> None:
     case = await edited(house, await waiting(house, LEADS), LEE, amount_minor=8000)
     second = await house.review(case.id)
-    with pytest.raises(NotEligible, match="cannot approve it"):
+    with pytest.raises(NotEligible, match="cannot sign it"):
         await house.vote(second, LEE)
     assert await house.effects(case.id) == []
 
@@ -105,7 +105,7 @@ async def test_who_edited_cannot_sign_by_another_account(house: House, settings:
     second_account = person("lee2", "support_lead", human="lee")
     now_working(settings, *EVERYBODY, second_account)
     case = await edited(house, await waiting(house, LEADS), LEE, amount_minor=8000)
-    with pytest.raises(NotEligible, match="cannot approve it"):
+    with pytest.raises(NotEligible, match="cannot sign it"):
         await house.vote(await house.review(case.id), second_account)
 
 
@@ -160,7 +160,7 @@ async def test_an_edit_upwards_asks_whoever_the_higher_amount_needs(house: House
     third = await house.review(case.id)
     assert (third.roles, third.rule, third.amount_minor) == (["finance"], "RF-92", 60000)
     for who in (FINN, FAY):
-        with pytest.raises(NotEligible, match="cannot approve it"):
+        with pytest.raises(NotEligible, match="cannot sign it"):
             await house.vote(third, who)
 
 

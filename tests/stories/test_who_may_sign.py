@@ -90,7 +90,7 @@ async def test_whoever_opened_the_case_signs_by_none_of_their_accounts(
     review = await waiting(house, LEADS)
     await house.rows("UPDATE cases SET opened_by = 'person:lee' WHERE id = %s", review.case_id)
     for who in (LEE, second):
-        with pytest.raises(NotEligible, match="cannot approve it"):
+        with pytest.raises(NotEligible, match="cannot sign it"):
             await house.vote(review, who)
     assert (await house.decided(review, MAX)).status is Status.CLOSED
 
@@ -102,7 +102,7 @@ async def test_who_wrote_the_rule_does_not_sign_what_it_asks_for(house: House, s
     await ask_instead(house, "{review: new_rule, by: [support_lead], due: 8h, risk: medium}", by=kit)
     review = await waiting(house, LEADS)
     for who in (kit, second):
-        with pytest.raises(NotEligible, match="cannot approve it"):
+        with pytest.raises(NotEligible, match="cannot sign it"):
             await house.vote(review, who)
     assert (await house.decided(review, LEE)).status is Status.CLOSED
 
@@ -114,7 +114,7 @@ async def test_a_proposer_is_no_second_pair_of_eyes(house: House) -> None:
         "UPDATE reviews SET action = jsonb_set(action, '{proposer}', '\"person:lee\"') WHERE id = %s",
         review.id,
     )
-    with pytest.raises(NotEligible, match="cannot approve it"):
+    with pytest.raises(NotEligible, match="cannot sign it"):
         await house.vote(review, LEE)
 
 
