@@ -60,12 +60,12 @@ def newest_revision() -> str:
     return revision
 
 
-def _upgrade(conninfo: str) -> None:
+def _upgrade(conninfo: str, revision: str = "head") -> None:
     engine = create_engine(parse_address(conninfo).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     engine.dispose()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,11 +11,15 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from checkpoints import database as databases
+from checkpoints.cases import get_case
 from checkpoints.database import drop_database, open_database
+from checkpoints.effects import effects_of
 from checkpoints.embedded import EmbeddedPostgres
 from checkpoints.errors import DatabaseUnusable
-from checkpoints.migrate import migrate, newest_revision, require_migrated
+from checkpoints.migrate import _upgrade, migrate, newest_revision, require_migrated
+from checkpoints.reviews import ReviewKind, get_review
 from checkpoints.schema import metadata
+from checkpoints.votes import votes_on
 
 FOREIGN = ("checkpoint", "procrastinate_", "alembic_")
 
@@ -78,3 +83,38 @@ async def test_a_server_that_is_too_old_is_named(
     with pytest.raises(DatabaseUnusable, match=r"is Postgres \d+; Countersign needs 99 or newer"):
         async with open_database(postgres.url("postgres")):
             pass
+
+
+FIRST = """
+INSERT INTO cases (id, workflow, workflow_version, event_source, event_id, event, title, opened_by, status,
+                   created_at, updated_at)
+VALUES ('c', 'refund', '1', '/s', 'e', '{}', 'A refund', 'service:shop', 'closed', now(), now());
+INSERT INTO reviews (id, case_id, workflow, interrupt_id, action, digest, shown, ladder, risk, status,
+                     opened_at, due_at, expires_at)
+VALUES ('r', 'c', 'refund', 'i', '{"tool": "payments.refund", "proposer": "agent:policy"}', 'd',
+        '{"verdict": {"row": "RF-91"}}', '[{"role": "support_lead", "people": 1, "why": "x"}]', 'medium',
+        'open', now(), now() + interval '8 hours', now() + interval '7 days');
+INSERT INTO votes (id, review_id, person, role, kind, digest, voted_at)
+VALUES ('v', 'r', 'person:lee', 'support_lead', 'approve', 'd', now());
+INSERT INTO grants (id, case_id, review_id, proposal_id, digest, action, basis, issued_at, expires_at)
+VALUES ('g', 'c', 'r', 'p', 'd', '{"proposer": "agent:policy"}', '{}', now(), now());
+INSERT INTO effects (key, case_id, grant_id, tool, tool_version, arguments, digest, state, intended_at)
+VALUES ('k', 'c', 'g', 'payments.refund', '1', '{}', 'd', 'done', now())
+"""
+
+
+async def test_what_the_first_version_wrote_is_read_by_this_one(empty_url: str) -> None:
+    async with open_database(empty_url) as database:
+        await asyncio.to_thread(_upgrade, database.conninfo, "0001")
+        async with database.connection() as connection:
+            await connection.execute(FIRST)
+        await migrate(database)
+        async with database.transaction() as tx:
+            case, (effect,) = await get_case(tx, "c"), await effects_of(tx, "c")
+            review, (vote,) = await get_review(tx, "r"), await votes_on(tx, "r")
+
+    assert (case.rules, effect.proposer) == ({}, "agent:policy")
+    assert (review.tool, review.rule, review.title) == ("payments.refund", "RF-91", "A refund")
+    assert (review.roles, review.kind, review.reversible) == (["support_lead"], ReviewKind.GATE, False)
+    assert review.due == timedelta(hours=8)
+    assert (vote.humans, vote.rung) == (["lee"], 0)
