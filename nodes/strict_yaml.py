@@ -26,7 +26,7 @@ class TableUnfit(Exception):
 def load_yaml(text: str, source: str) -> Any:
     """The document; raises TableUnfit if it is not YAML, or says a key twice."""
     try:
-        return yaml.load(text, Loader=OnceLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
     except (
         yaml.YAMLError,
         RecursionError,
@@ -36,7 +36,7 @@ def load_yaml(text: str, source: str) -> Any:
         raise TableUnfit(f"{source}: not YAML: {error}") from error
 
 
-class OnceLoader(yaml.SafeLoader):
+class _OnceLoader(yaml.SafeLoader):
     """A safe loader that refuses a key said twice: YAML's last one would win, silently."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -69,11 +69,11 @@ def _unread(event: yaml.Event) -> str | None:
     return None
 
 
-OnceLoader.yaml_implicit_resolvers = {
+_OnceLoader.yaml_implicit_resolvers = {
     letter: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:int"]
     for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-OnceLoader.add_implicit_resolver(  # whole numbers as JSON writes them: no octal, no sixties
+_OnceLoader.add_implicit_resolver(  # whole numbers as JSON writes them: no octal, no sixties
     "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]*)$"), list("-0123456789")
 )
 

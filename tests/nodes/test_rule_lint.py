@@ -332,3 +332,33 @@ def test_what_is_left_to_the_default_is_named(old: str, new: str, said: str) -> 
 
     with pytest.raises(TableUnfit, match=said):
         load_table(REPLY.replace(old, new), source=SOURCE, facts=ReplyFacts, words=words)
+
+
+# --- tables that would take too long ------------------------------------------------------------------------
+
+
+def cut_crosswise(rows: int) -> str:
+    """The refund's table with rows before its own that cut each other in ever more ways."""
+    head, example, rest = shipped().partition("rows:\n")
+    money = "{{between: [{low}.00 EUR, {high}.00 EUR]}}"
+    odd = [
+        "  - {id: X-"
+        f"{n}, says: x, policy: x, when: {{"
+        + ", ".join(
+            f"{fact}: {money.format(low=(n * step) % 97, high=100 + (n * step) % 89)}"
+            for fact, step in (("amount", 31), ("window_total", 53), ("agent_total", 71))
+        )
+        + f", fraud_signals: {{between: [{(n * 37) % 83}, {100 + (n * 41) % 79}]}}"
+        + f", captured_payments: {{between: [{(n * 43) % 73}, {100 + (n * 47) % 71}]}}"
+        + "}, then: {investigate: x, owner: finance}, examples: [{}]}\n"
+        for n in range(rows)
+    ]
+    return head + example + "".join(odd) + rest
+
+
+def test_rows_that_cut_each_other_in_too_many_ways_are_refused_in_good_time() -> None:
+    assert "too many ways" in refusal(cut_crosswise(300))
+
+
+def test_a_table_of_too_many_rows_is_refused() -> None:
+    assert "at most 500" in refusal(cut_crosswise(501))
