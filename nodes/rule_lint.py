@@ -83,6 +83,7 @@ def _found(table: RuleTable, facts: type[Facts], words: Vocabulary) -> list[str]
     boxes = {row.id: space.box(row.when) for row in table.rows}
     return [
         *_names(table, words),
+        *_windows(table, facts),
         *_reach(table, space, boxes),
         *_overlaps(table, space, boxes),
         *_allows(table, facts),
@@ -107,6 +108,17 @@ def _names(table: RuleTable, words: Vocabulary) -> Iterator[str]:
         if window.per not in words.subjects:
             known = ", ".join(sorted(words.subjects)) or "none"
             yield f"windows: {name}: per: {window.per!r} is none of the workflow's subjects: {known}"
+
+
+def _windows(table: RuleTable, facts: type[Facts]) -> Iterator[str]:
+    """A window for each fact that is measured and for no other one, over facts that are in the records."""
+    for name in sorted(facts.measured - table.windows.keys()):
+        yield f"windows: {name}: is missing, and nothing else measures it"
+    for name, window in table.windows.items():
+        if name not in facts.measured:
+            yield f"windows: {name}: is read from the records, and measured by no table"
+        if window.of in facts.measured:
+            yield f"windows: {name}: sums {window.of}, which is measured itself"
 
 
 def _reach(table: RuleTable, space: "_Space", boxes: Mapping[str, Box]) -> Iterator[str]:
