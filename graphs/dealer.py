@@ -1,7 +1,7 @@
 """The dealer: takes events out of the outbox and makes a delivery for each recipient and channel."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from checkpoints.audit import Event
 from checkpoints.database import Transaction
@@ -28,29 +28,35 @@ NOBODY = "nobody"
 """The recipient of what should have been told to somebody, and could be to none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dealer:
-    """Deals events out, each in a transaction of its own, one dealer at a time."""
+    """Deals events out, each in a transaction of its own, one dealer at a time.
+
+    Attributes:
+        place: after which event the next round begins; one that has come to the end begins from the front.
+    """
 
     parts: Parts
+    place: int = field(default=0, init=False)
 
     async def deal_out(self) -> int:
         """Deal out what is in the outbox; returns how many events were done with.
 
-        An event that cannot be dealt out stays, and does not hold up those behind it. Without channels nobody
-        is to be told, and nothing is kept for later.
+        An event that cannot be dealt out stays, and however many do, they hold up none behind them. Without
+        channels nobody is to be told, and nothing is kept for later.
         """
         if not self.parts.notify.channels:
             async with self.parts.database.transaction() as tx:
                 return await done_with(tx)
-        place, done = 0, 0
+        done = 0
         for _ in range(MOST_EVENTS):
             async with self.parts.database.transaction() as tx:
-                if (found := await next_event(tx, place)) is None:
+                if (found := await next_event(tx, self.place)) is None:
+                    self.place = 0
                     break
-                place, event = found
+                self.place, event = found
                 if await self._dealt(tx, event):
-                    done += await done_with(tx, place)
+                    done += await done_with(tx, self.place)
         return done
 
     async def _dealt(self, tx: Transaction, event: Event) -> bool:

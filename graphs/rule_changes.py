@@ -39,7 +39,7 @@ class RuleChanges:
             VersionTaken.
         """
         workflow = self._workflow(workflow_name)
-        tool = _tool_of(workflow, text)
+        tool = await asyncio.to_thread(_tool_of, workflow, text)
         if (why := self._not_keeper(workflow, tool, principal)) is not None:
             await self._deny(principal, "rules.denied", why, workflow=workflow.name, tool=tool)
             raise NotEligible(why)

@@ -1,5 +1,6 @@
 """The rulebook: stored versions of rule tables, and workflows with those that their cases began with."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ async def store_draft(
         source=table.source,
         state=TableState.DRAFT,
         replaces=before.digest if before else None,
-        changes=_changes(workflow, before, table),
+        changes=await asyncio.to_thread(_changes, workflow, before, table),
         note=note,
         drafted_by=by,
         drafted_at=at,

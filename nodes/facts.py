@@ -19,10 +19,12 @@ class Facts(BaseModel):
     Attributes:
         drifting: facts that move by time alone, or with deeds that have nothing to do with this case; a
             change of them is judged again, but is no reason to ask a person again.
+        measured: facts that are in no record: a rule table measures each of them by a window, and no others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     drifting: ClassVar[frozenset[str]] = frozenset()
+    measured: ClassVar[frozenset[str]] = frozenset()
 
 
 class FactsUnfit(Exception):

@@ -1,6 +1,7 @@
 """In what one version of a rule table differs from another, row by row, in words."""
 
 from nodes.rules import Consequence, Row, RuleTable, Rung
+from nodes.windows import Window
 
 
 def table_differences(before: RuleTable, after: RuleTable) -> list[dict[str, str]]:
@@ -13,6 +14,12 @@ def table_differences(before: RuleTable, after: RuleTable) -> list[dict[str, str
         for place in old
         if place in new and old[place] != new[place]
     ]
+    words = {row.id: f"{row.says} ({row.policy})" for row in before.rows}
+    changes += [
+        {"where": f"row {row.id}", "change": f"is worded: {words[row.id]} -> {row.says} ({row.policy})"}
+        for row in after.rows
+        if row.id in words and words[row.id] != f"{row.says} ({row.policy})"
+    ]
     if [place for place in old if place in new] != [place for place in new if place in old]:
         changes.append({"where": "order", "change": "the rows stand in another order"})
     return changes
@@ -21,10 +28,14 @@ def table_differences(before: RuleTable, after: RuleTable) -> list[dict[str, str
 def _sayings(table: RuleTable) -> dict[str, str]:
     head = {
         "hit": table.hit.value,
-        **{f"window {name}": f"{w.measure} per {w.per} over {w.over}" for name, w in table.windows.items()},
+        **{f"window {name}": _window(window) for name, window in table.windows.items()},
         "default": _consequence(table.default),
     }
     return head | {f"row {row.id}": _row(row) for row in table.rows}
+
+
+def _window(window: Window) -> str:
+    return f"{window.measure} of {window.of or 'actions'} per {window.per} over {window.over}"
 
 
 def _row(row: Row) -> str:

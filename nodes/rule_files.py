@@ -14,6 +14,7 @@ from nodes.windows import Measure, Window
 from tools.money import Money
 
 MOST_PEOPLE = 9
+MOST_ROWS = 500
 MOST_WORKING = timedelta(hours=500)
 """The most working time a review may have: at an hour a week ten years."""
 FORMAT = 1
@@ -30,7 +31,10 @@ def read_table(text: str, *, source: str, facts: type[Facts]) -> RuleTable:
     reader.format(document)
     names = {"format", "table", "version", "tool", "hit", "rows", "default"}
     body = reader.mapping(document, "table", names, optional={"windows"})
-    rows = tuple(reader.row(item, at) for at, item in enumerate(reader.items(body["rows"], "rows")))
+    items = reader.items(body["rows"], "rows")
+    if len(items) > MOST_ROWS:
+        reader.refuse("rows", f"there are {len(items)}, and at most {MOST_ROWS} are read")
+    rows = tuple(reader.row(item, at) for at, item in enumerate(items))
     if doubled := {row.id for row in rows if sum(other.id == row.id for other in rows) > 1}:
         raise TableUnfit(f"{source}: row ids used twice: {', '.join(sorted(doubled))}")
     default, leaves = reader.default(body["default"])

@@ -26,6 +26,25 @@ Box: TypeAlias = tuple[frozenset[int], ...]
 _AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 _ELSEWHERE = "XXX"  # ISO 4217's code for no currency: whatever a table does not name
 _OTHER_WORD = "something else"
+MOST_EFFORT = 300_000_000
+"""What checking one table may take, a few seconds' work; the shipped ones take a hundredth of a second."""
+_PER_CUT = 250
+"""What a cut takes, in values looked at, however few it looks at."""
+
+
+class _Effort:
+    """Counts what checking a table has taken, so that no table keeps the linter busy for ever."""
+
+    def __init__(self) -> None:
+        self.left = MOST_EFFORT
+
+    def spend(self, values: int) -> None:
+        """Count so many values that were looked at; raises TableUnfit when it was too much."""
+        self.left -= values
+        if self.left < 0:
+            raise TableUnfit(
+                "rows: they cut each other in too many ways to be checked: use fewer or simpler ones"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +72,18 @@ def load_table(text: str, *, source: str, facts: type[Facts], words: Vocabulary)
 
 def lint(table: RuleTable, facts: type[Facts], words: Vocabulary) -> list[str]:
     """Everything that is wrong with a table that reads well, each with the row it is about."""
+    try:
+        return _found(table, facts, words)
+    except TableUnfit as too_much:
+        return [str(too_much)]
+
+
+def _found(table: RuleTable, facts: type[Facts], words: Vocabulary) -> list[str]:
     space = _Space.of(table, facts)
     boxes = {row.id: space.box(row.when) for row in table.rows}
     return [
         *_names(table, words),
+        *_windows(table, facts),
         *_reach(table, space, boxes),
         *_overlaps(table, space, boxes),
         *_allows(table, facts),
@@ -83,13 +110,24 @@ def _names(table: RuleTable, words: Vocabulary) -> Iterator[str]:
             yield f"windows: {name}: per: {window.per!r} is none of the workflow's subjects: {known}"
 
 
+def _windows(table: RuleTable, facts: type[Facts]) -> Iterator[str]:
+    """A window for each fact that is measured and for no other one, over facts that are in the records."""
+    for name in sorted(facts.measured - table.windows.keys()):
+        yield f"windows: {name}: is missing, and nothing else measures it"
+    for name, window in table.windows.items():
+        if name not in facts.measured:
+            yield f"windows: {name}: is read from the records, and measured by no table"
+        if window.of in facts.measured:
+            yield f"windows: {name}: sums {window.of}, which is measured itself"
+
+
 def _reach(table: RuleTable, space: "_Space", boxes: Mapping[str, Box]) -> Iterator[str]:
     earlier: list[Box] = []
     for row in table.rows:
         box = boxes[row.id]
         if not all(box):
             yield f"row {row.id}: can never match: its conditions on {space.emptied(box)} exclude each other"
-        elif table.hit is Hit.FIRST and not _minus([box], earlier):
+        elif table.hit is Hit.FIRST and not space.minus([box], earlier):
             yield f"row {row.id}: is never reached: the rows before it take everything"
         earlier.append(box)
 
@@ -99,7 +137,7 @@ def _overlaps(table: RuleTable, space: "_Space", boxes: Mapping[str, Box]) -> It
     for one, other in itertools.combinations(table.rows, 2):
         if table.hit is not Hit.UNIQUE and not _differ_in_allowing(one, other):
             continue
-        both = _common(boxes[one.id], boxes[other.id])
+        both = space.common(boxes[one.id], boxes[other.id])
         if all(both):
             yield f"row {other.id}: overlaps row {one.id}, for example where {space.example(both)}"
 
@@ -118,12 +156,12 @@ def _allows(table: RuleTable, facts: type[Facts]) -> Iterator[str]:
 
 
 def _gaps(table: RuleTable, space: "_Space", boxes: Mapping[str, Box]) -> Iterator[str]:
-    open_ = _minus([space.whole], boxes.values())
+    open_ = space.minus([space.whole], boxes.values())
     for at, conditions in enumerate(table.leaves):
         left = space.box(conditions)
-        if not any(all(_common(gap, left)) for gap in open_):
+        if not any(all(space.common(gap, left)) for gap in open_):
             yield f"default: leaves {at + 1}: the rows leave nothing of it"
-        open_ = _minus(open_, [left])
+        open_ = space.minus(open_, [left])
     if open_:
         yield f"default: no row says anything where {space.example(open_[0])}"
 
@@ -147,6 +185,8 @@ class _Space:
     """All combinations of facts that the table can tell apart: a few values of each fact."""
 
     values: Mapping[str, Sequence[Any]]
+    width: int
+    effort: _Effort
 
     @classmethod
     def of(cls, table: RuleTable, facts: type[Facts]) -> "_Space":
@@ -154,7 +194,8 @@ class _Space:
         bounds: dict[str, list[Any]] = {name: [] for name in facts.model_fields}
         for condition in itertools.chain.from_iterable(conditions):
             bounds[condition.fact] += condition.bounds
-        return cls({name: _values(facts, name, bounds[name]) for name in facts.model_fields})
+        values = {name: _values(facts, name, bounds[name]) for name in facts.model_fields}
+        return cls(values, sum(map(len, values.values())), _Effort())
 
     @property
     def whole(self) -> Box:
@@ -166,6 +207,7 @@ class _Space:
         held = dict(zip(self.values, self.whole, strict=True))
         for condition in conditions:
             values = self.values[condition.fact]
+            self.effort.spend(len(values))
             held[condition.fact] &= {at for at, value in enumerate(values) if condition.holds(value)}
         return tuple(held.values())
 
@@ -182,21 +224,26 @@ class _Space:
         ]
         return " and ".join(narrowed) or "anything is"
 
+    def common(self, one: Box, other: Box) -> Box:
+        """Where both boxes are."""
+        self.effort.spend(self.width + _PER_CUT)
+        return tuple(left & right for left, right in zip(one, other, strict=True))
 
-def _common(one: Box, other: Box) -> Box:
-    return tuple(left & right for left, right in zip(one, other, strict=True))
-
-
-def _minus(boxes: Sequence[Box], cuts: Iterable[Box]) -> list[Box]:
-    left = list(boxes)
-    for cut in cuts:
-        left = [rest for box in left for rest in _without(box, cut)]
-    return left
+    def minus(self, boxes: Sequence[Box], cuts: Iterable[Box]) -> list[Box]:
+        """What is left of boxes when others are cut out of them."""
+        left = list(boxes)
+        for cut in cuts:
+            rests: list[Box] = []
+            for box in left:
+                self.effort.spend(self.width + _PER_CUT)
+                rests += _without(box, cut)
+            left = rests
+        return left
 
 
 def _without(box: Box, cut: Box) -> Iterator[Box]:
     """A box less another one, as boxes that do not overlap."""
-    if not all(_common(box, cut)):
+    if any(held.isdisjoint(taken) for held, taken in zip(box, cut, strict=True)):
         yield box
         return
     for at, (held, taken) in enumerate(zip(box, cut, strict=True)):

@@ -1,6 +1,7 @@
 """YAML read strictly: what a person writes wrong by mistake is refused, with the file and the place in it."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -12,8 +13,9 @@ from checkpoints.canonical import NotCanonical, canonical
 from tools.money import Money, minor_digits
 
 C = TypeVar("C", bound=StrEnum)
-_MONEY = re.compile(r"(-?\d+(?:\.\d+)?) ([A-Z]{3})")
-_DURATION = re.compile(r"(\d{1,5})(b(?=[mh]))?([mhd])")
+_MONEY = re.compile(r"(-?[0-9]{1,30}(?:\.[0-9]{1,30})?) ([A-Z]{3})")
+_DURATION = re.compile(r"([0-9]{1,5})(b(?=[mh]))?([mhd])")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -25,7 +27,12 @@ def load_yaml(text: str, source: str) -> Any:
     """The document; raises TableUnfit if it is not YAML, or says a key twice."""
     try:
         return yaml.load(text, Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # the 30th of February is a ValueError
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        ValueError,
+        OverflowError,
+    ) as error:  # such as the 30th of February
         raise TableUnfit(f"{source}: not YAML: {error}") from error
 
 
@@ -33,19 +40,33 @@ class _OnceLoader(yaml.SafeLoader):
     """A safe loader that refuses a key said twice: YAML's last one would win, silently."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not read: write it out", mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if why := _unread(event):
+            raise yaml.composer.ComposerError(None, None, why, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if doubled := {str(key) for key in keys if keys.count(key) > 1}:
-            line = node.start_mark.line + 1
-            raise yaml.constructor.ConstructorError(
-                None, None, f"said twice from line {line}: {', '.join(sorted(doubled))}", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            counts = Counter(self.construct_object(key, deep=True) for key, _ in node.value)
+            doubled = sorted(str(key) for key, count in counts.items() if count > 1)
+            said = f"said twice from line {node.start_mark.line + 1}: {', '.join(doubled)}"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+        return mapping
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Nothing is merged: a merge key has no meaning here, and is refused as such."""
+
+
+def _unread(event: yaml.Event) -> str | None:
+    """Why a part of a document is not read, None if it is: what it is goes by how it is written."""
+    if isinstance(event, yaml.AliasEvent):
+        return "aliases are not read: write it out"
+    if getattr(event, "tag", None) is not None:
+        return "tags are not read: what a value is goes by how it is written"
+    if isinstance(event, yaml.ScalarEvent) and _UNSTORABLE.search(event.value):
+        return "text holds a NUL character or a lone surrogate"
+    return None
 
 
 _OnceLoader.yaml_implicit_resolvers = {

@@ -65,6 +65,7 @@ class RefundFacts(Facts):
     """What the refund rules may read."""
 
     drifting: ClassVar[frozenset[str]] = frozenset({"days_since_delivery", "agent_total"})
+    measured: ClassVar[frozenset[str]] = frozenset({"window_total", "agent_total"})
 
     amount: Money
     window_total: Money

@@ -104,8 +104,8 @@ async def test_only_windows_that_the_record_holds_are_judged_again_and_only_tabl
     assert (compared.code, compared.out) == (
         0,
         (
-            "window window_total: sum per customer over 1 day, 0:00:00"
-            " -> sum per customer over 2 days, 0:00:00\n"
+            "window window_total: sum of amount per customer over 1 day, 0:00:00"
+            " -> sum of amount per customer over 2 days, 0:00:00\n"
         ),
     )
     assert (on_record.code, another.code) == (1, 1)

@@ -12,7 +12,7 @@ from checkpoints.database import Database
 from checkpoints.outbox import DeliveryState
 from checkpoints.votes import VoteKind
 from graphs.audience import ASKING
-from graphs.dealer import Dealer
+from graphs.dealer import MOST_EVENTS, Dealer
 from graphs.notify import SILENT
 from graphs.settings import Settings
 from graphs.wiring import Parts
@@ -116,6 +116,20 @@ async def test_an_event_that_cannot_be_dealt_out_stays_and_holds_up_nobody(
     assert "cannot be dealt out to mail" in caplog.text
     assert {one.review_id for one in await office.deliveries(channel="mail")} == {fine.id}
     assert {one.review_id for one in await office.deliveries(channel="ops")} == {odd.id, fine.id}
+
+
+async def test_a_full_round_of_events_that_cannot_be_dealt_out_holds_up_nobody(office: PostOffice) -> None:
+    odd = await office.review()
+    await office.house.rows("UPDATE reviews SET ladder = '[{}]' WHERE id = %s", odd.id)
+    for _ in range(MOST_EVENTS):
+        await office.happened(odd, "review.escalated")
+    fine = await office.review("clean_120_00_2")
+
+    dealer = Dealer(office.parts)
+    for _ in range(2):
+        await dealer.deal_out()
+
+    assert fine.id in {one.review_id for one in await office.deliveries(channel="mail")}
 
 
 async def test_many_dealers_at_once_deal_each_event_out_once(office: PostOffice) -> None:

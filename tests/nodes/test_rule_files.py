@@ -12,7 +12,7 @@ from pydantic import Field
 from nodes.facts import Facts
 from nodes.rule_files import read_table
 from nodes.rules import Against, Consequence, Outcome, RuleTable, Rung
-from nodes.strict_yaml import TableUnfit, parse_money
+from nodes.strict_yaml import TableUnfit, _OnceLoader, load_yaml, parse_money
 from tools.money import Money, minor_digits
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
@@ -484,3 +484,46 @@ def test_a_mistake_in_who_signs_is_refused_with_its_row(mistake: str) -> None:
 def test_a_window_is_not_counted_in_business_hours() -> None:
     windows = "windows:\n  amount: {sum: amount, per: customer, over: 8bh}\nrows:\n"
     assert "windows: amount: over" in refusal(WELL_WRITTEN.replace("rows:\n", windows))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!int ''",
+        "a: !!bool x",
+        "a: !!timestamp x",
+        "a: 1" + ":59" * 300 + ".5",
+        '"\\UFFFFFFFF"',
+        '"\\0": 1',
+        'a: "\\ud800"',
+    ],
+)
+def test_what_yaml_stumbles_on_or_no_database_holds_is_refused(text: str) -> None:
+    with pytest.raises(TableUnfit):
+        load_yaml(text, "here")
+
+
+def test_an_amount_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(TableUnfit):
+        parse_money(f"{'1' * 5000} EUR", "here")
+
+
+def test_a_mapping_of_many_keys_is_compared_with_itself_once() -> None:
+    compared = 0
+
+    class Compared:
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return self is other
+
+        def __hash__(self) -> int:
+            return id(self)
+
+    class Loader(_OnceLoader):
+        pass
+
+    Loader.add_constructor("tag:yaml.org,2002:str", lambda _, _node: Compared())
+    keys = 500
+    yaml.load("{" + ",".join(f"k{n}" for n in range(keys)) + "}", Loader=Loader)  # noqa: S506 - a SafeLoader
+    assert compared < 10 * keys

@@ -16,6 +16,7 @@ from pydantic import Field
 from graphs.refund.records import RefundFacts, ReplyFacts
 from graphs.roles import load_roles, read_text
 from nodes.facts import Facts, FactsUnfit, checked
+from nodes.rule_differences import table_differences
 from nodes.rule_files import read_table
 from nodes.rule_lint import Vocabulary, lint, load_table
 from nodes.rules import Outcome, RuleTable
@@ -100,6 +101,21 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "an example of no such day": ("days_since_delivery: 10", "days_since_delivery: -1", ["example 1"]),
     "a window per nobody": ("per: customer", "per: custommer", ["window_total", "custommer"]),
     "a window of another fact": ("sum: amount", "sum: tier", ["window_total", "amounts"]),
+    "a window of a window": (
+        "agent_total: {sum: amount",
+        "agent_total: {sum: window_total",
+        ["measured itself"],
+    ),
+    "a window lost": (
+        "  agent_total: {sum: amount, per: agent, over: 24h}\n",
+        "",
+        ["agent_total", "missing"],
+    ),
+    "a window in place of a record": (
+        "windows:\n",
+        "windows:\n  fraud_signals: {count: actions, per: customer, over: 1m}\n",
+        ["fraud_signals", "records"],
+    ),
     "a count for a sum": ("{sum: amount", "{count: actions", ["window_total", "counts"]),
     "a window without an end": ("over: 24h", "over: always", ["window_total", "always"]),
 }
@@ -332,3 +348,46 @@ def test_what_is_left_to_the_default_is_named(old: str, new: str, said: str) -> 
 
     with pytest.raises(TableUnfit, match=said):
         load_table(REPLY.replace(old, new), source=SOURCE, facts=ReplyFacts, words=words)
+
+
+# --- tables that would take too long ------------------------------------------------------------------------
+
+
+def cut_crosswise(rows: int) -> str:
+    """The refund's table with rows before its own that cut each other in ever more ways."""
+    head, example, rest = shipped().partition("rows:\n")
+    money = "{{between: [{low}.00 EUR, {high}.00 EUR]}}"
+    odd = [
+        "  - {id: X-"
+        f"{n}, says: x, policy: x, when: {{"
+        + ", ".join(
+            f"{fact}: {money.format(low=(n * step) % 97, high=100 + (n * step) % 89)}"
+            for fact, step in (("amount", 31), ("window_total", 53), ("agent_total", 71))
+        )
+        + f", fraud_signals: {{between: [{(n * 37) % 83}, {100 + (n * 41) % 79}]}}"
+        + f", captured_payments: {{between: [{(n * 43) % 73}, {100 + (n * 47) % 71}]}}"
+        + "}, then: {investigate: x, owner: finance}, examples: [{}]}\n"
+        for n in range(rows)
+    ]
+    return head + example + "".join(odd) + rest
+
+
+def test_rows_that_cut_each_other_in_too_many_ways_are_refused_in_good_time() -> None:
+    assert "too many ways" in refusal(cut_crosswise(300))
+
+
+def test_a_table_of_too_many_rows_is_refused() -> None:
+    assert "at most 500" in refusal(cut_crosswise(501))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("An open fraud signal goes to people", "Nothing is odd about it"),
+        ("policy: RP-4.1", "policy: RP-4.2"),
+        ("over: 24h", "over: 23h"),
+    ],
+)
+def test_whatever_signers_read_or_windows_measure_is_in_the_difference(old: str, new: str) -> None:
+    (change,) = table_differences(load(shipped()), load(edited(old, new)))
+    assert " -> " in change["change"]
