@@ -181,9 +181,10 @@ async def next_due(tx: Transaction, at: datetime, but: Collection[str] = ()) -> 
 
 
 _LINEAGE = """
-SELECT (SELECT drafted_by FROM rule_tables WHERE digest = %s) AS author,
+SELECT (SELECT drafted_by FROM rule_tables WHERE digest = %(rules)s) AS author,
        ARRAY(SELECT DISTINCT eyes FROM votes v JOIN reviews r ON r.id = v.review_id, unnest(v.humans) AS eyes
-             WHERE r.case_id = %s AND v.kind = 'edit') AS editors
+             WHERE r.case_id = %(case)s AND v.kind = 'edit'
+             UNION SELECT drafted_eyes FROM rule_tables WHERE digest = %(rules)s) AS eyes
 """
 _TURNED_DOWN = """
 SELECT id FROM reviews
@@ -239,10 +240,12 @@ class SessionReviews:
         return None if row is None else Delegation(**row)
 
     async def lineage(self, case_id: str, rules: str) -> tuple[str | None, list[str]]:
-        """Who drafted the rule table with this digest, and whose eyes edited an action of the case."""
-        row = await self._row(_LINEAGE, rules, case_id)
+        """Who drafted the rule table with this digest, and whose eyes did or edited an action of the case."""
+        values = {"rules": rules, "case": case_id}
+        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+            row = await (await cursor.execute(_LINEAGE, values)).fetchone()
         assert row is not None, "a row without a table always comes"
-        return row["author"], row["editors"]
+        return row["author"], row["eyes"]
 
     async def _row(self, query: LiteralString, *values: str) -> DictRow | None:
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:

@@ -34,6 +34,7 @@ class StoredTable:
         replaces: the digest of the table that was in force when it was drafted.
         changes: in what it differs from that one, `[{where, change}]`.
         note: why it was drafted.
+        drafted_eyes: the human behind the account that drafted it, also when the account is gone.
     """
 
     digest: str
@@ -46,6 +47,7 @@ class StoredTable:
     changes: list[dict[str, Any]]
     note: str
     drafted_by: str
+    drafted_eyes: str
     drafted_at: datetime
     decided_by: str | None = None
     decided_at: datetime | None = None
@@ -86,11 +88,12 @@ async def get_table(tx: Transaction, digest: str, *, lock: bool = False) -> Stor
     return found
 
 
-async def authors_of(tx: Transaction, digests: Sequence[str]) -> dict[str, str]:
-    """Who drafted the versions with these digests."""
+async def authors_of(tx: Transaction, digests: Sequence[str]) -> dict[str, set[str]]:
+    """By digest, who drafted a version, as an account and as the human it was then."""
     c = schema.rule_tables.c
-    rows = await tx.sql.execute(select(c.digest, c.drafted_by).where(c.digest.in_(digests)))
-    return {row.digest: row.drafted_by for row in rows}
+    columns = select(c.digest, c.drafted_by, c.drafted_eyes)
+    rows = await tx.sql.execute(columns.where(c.digest.in_(digests)))
+    return {row.digest: {row.drafted_by, row.drafted_eyes} for row in rows}
 
 
 async def list_tables(

@@ -239,6 +239,7 @@ rule_tables = Table(
     _json("changes"),
     _text("note"),
     _text("drafted_by"),
+    _text("drafted_eyes"),
     _at("drafted_at", nullable=False),
     _text("decided_by", nullable=True),
     _at("decided_at"),

@@ -48,13 +48,13 @@ class Electorate:
         spent = _Spent(tx, self.parts)
         found = []
         for at, review in enumerate(reviews):
-            author, editing = authors.get(_rules_of(review)), editors[review.case_id]
+            writing, editing = authors.get(_rules_of(review), set()), editors[review.case_id]
             question = Question(
                 tool=review.tool,
                 ladder=review.ladder,
                 votes=votes[review.id],
                 amount=amounts[at] if amounts else amount_of(review),
-                involved=self._involved(cases[review.case_id], review, editing, author),
+                involved=self._involved(cases[review.case_id], review, editing, writing),
                 permissions=self._permissions(review),
             )
             rights = [one for one, workflow in lent if workflow in {None, review.workflow}]
@@ -86,10 +86,10 @@ class Electorate:
                 found.append((Lent(lender, delegation.id, limit), delegation.workflow))
         return found
 
-    def _involved(self, case: Case, review: Review, editors: set[str], author: str | None) -> frozenset[str]:
+    def _involved(self, case: Case, review: Review, editors: set[str], authors: set[str]) -> frozenset[str]:
         """Whoever asked, proposed, edited or wrote the rule; after broken glass also who broke it."""
         actors = {case.opened_by, str(review.action.get("proposer")), *review.shown.get("signed_by", ())}
-        actors |= {author} if author else set()
+        actors |= authors
         return frozenset({self.eyes_of(actor) for actor in actors} | editors | actors)
 
 

@@ -46,7 +46,7 @@ class RuleChanges:
         table = await asyncio.to_thread(workflow.rulings[tool].read, text, f"draft of {tool}")
         async with self.parts.database.transaction() as tx:
             return await store_draft(
-                tx, workflow, table, note=note, by=principal.actor, at=self.parts.clock()
+                tx, workflow, table, note=note, by=principal.actor, eyes=principal.eyes, at=self.parts.clock()
             )
 
     async def decide(
@@ -106,8 +106,8 @@ class RuleChanges:
         return None if permit.allowed else permit.why
 
     def _not_another_keeper(self, workflow: Workflow, draft: StoredTable, principal: Principal) -> str | None:
-        same = principal.eyes == eyes_of(self.parts.people, draft.drafted_by)
-        if same or draft.drafted_by == principal.actor:
+        drafters = {draft.drafted_by, draft.drafted_eyes, eyes_of(self.parts.people, draft.drafted_by)}
+        if drafters & {principal.actor, principal.eyes}:
             return "whoever drafted it cannot put it in force"
         return self._not_keeper(workflow, draft.tool, principal)
 

@@ -79,7 +79,9 @@ async def _adopt(tx: Transaction, workflow: Workflow, table: RuleTable, at: date
         return
     in_force = await table_in_force(tx, workflow.name, table.tool)
     try:
-        shipped = await store_draft(tx, workflow, table, note="shipped with the code", by=SHIPPED, at=at)
+        shipped = await store_draft(
+            tx, workflow, table, note="shipped with the code", by=SHIPPED, eyes=SHIPPED, at=at
+        )
     except VersionTaken:
         logger.warning("%s: the shipped table bears the version of another one: give it its own", table.tool)
         return
@@ -92,7 +94,7 @@ async def _adopt(tx: Transaction, workflow: Workflow, table: RuleTable, at: date
 
 
 async def store_draft(
-    tx: Transaction, workflow: Workflow, table: RuleTable, *, note: str, by: str, at: datetime
+    tx: Transaction, workflow: Workflow, table: RuleTable, *, note: str, by: str, eyes: str, at: datetime
 ) -> StoredTable:
     """Store a table as a draft, with its difference from the one in force; raises VersionTaken."""
     before = await table_in_force(tx, workflow.name, table.tool)
@@ -107,6 +109,7 @@ async def store_draft(
         changes=await asyncio.to_thread(_changes, workflow, before, table),
         note=note,
         drafted_by=by,
+        drafted_eyes=eyes,
         drafted_at=at,
     )
     if not await add_table(tx, draft):

@@ -47,9 +47,9 @@ class Signers:
 
     async def _involved(self, judgement: Judgement, opened_by: str) -> frozenset[str]:
         proposal, rules = judgement.proposal, judgement.action["rules"]["digest"]
-        author, editors = await self.reviews.lineage(proposal.case_id, rules)
+        author, eyes = await self.reviews.lineage(proposal.case_id, rules)
         actors = {opened_by, proposal.proposer} | ({author} if author else set())
-        return frozenset({eyes_of(self.directory, actor) for actor in actors} | set(editors))
+        return frozenset({eyes_of(self.directory, actor) for actor in actors} | set(eyes))
 
     def _eyes(self, votes: Sequence[Vote], involved: frozenset[str]) -> str | None:
         """Whether every signature is of other eyes, and of none that had a part in what was signed."""

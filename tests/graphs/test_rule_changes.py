@@ -200,7 +200,7 @@ async def test_a_case_whose_table_cannot_be_read_any_more_is_blocked_with_its_re
     await house.rows("UPDATE cases SET rules = jsonb_set(rules, '{payments.refund}', '\"gone\"')")
     await house.rows(
         "INSERT INTO rule_tables SELECT 'gone', workflow, tool, 'gone', replace(source, 'agent_total', 'x'),"
-        " 'retired', NULL, changes, note, drafted_by, drafted_at FROM rule_tables WHERE tool = %s",
+        " 'retired', NULL, changes, note, drafted_by, drafted_eyes, drafted_at FROM rule_tables WHERE tool = %s",
         "payments.refund",
     )
     changed = House(replace(house.parts, rulebook=Rulebook(house.parts.database)))
@@ -209,3 +209,13 @@ async def test_a_case_whose_table_cannot_be_read_any_more_is_blocked_with_its_re
     after = await house.case(case.id)
     assert (after.status, after.reason, after.owner) == (Status.BLOCKED, "rules_unfit", "operations")
     assert await house.effects(case.id) == []
+
+
+async def test_a_draft_by_an_account_that_is_gone_is_still_its_humans(
+    house: House, settings: Settings, changes: RuleChanges
+) -> None:
+    second = replace(KIT, id="kit_two")
+    draft = await changes.draft("refund", stricter(), "By the other account.", second)
+    with pytest.raises(NotEligible, match="whoever drafted it"):
+        await changes.decide(draft.digest, KIT, approve=True, comment=None)
+    assert house.parts.people.person("person:kit_two") is None

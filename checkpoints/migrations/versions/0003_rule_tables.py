@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("changes", postgresql.JSONB(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("drafted_by", sa.Text(), nullable=False),
+        sa.Column("drafted_eyes", sa.Text(), nullable=False),
         sa.Column("drafted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
