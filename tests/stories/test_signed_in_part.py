@@ -1,4 +1,4 @@
-"""Signed in part: a review that one has signed and others have not waits for the others, and for nobody else."""
+"""Signed in part: a review that some have signed waits for the others, and for nobody else."""
 
 import pytest
 
