@@ -97,6 +97,9 @@ _QUIET = {
 }
 """What callers are told where the message may name files, hosts or records; that goes to the log."""
 
+MOST_FIELDS = 50
+"""Faults that one answer names: a body can have more of them than anybody reads."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -156,7 +159,9 @@ async def _known(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = _fields([(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()])
+    fields = _fields(
+        [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()[:MOST_FIELDS]]
+    )
     detail = "the request does not fit"
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "request-unfit", detail, fields=fields)
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from api.bodies import storable
+from checkpoints.canonical import canonical
 from checkpoints.votes import VoteKind
 from graphs.decisions import OverrideReason
 from nodes.edits import patch_to
@@ -43,6 +44,15 @@ class PatchStep(Strict):
     op: Literal["replace", "add", "test"]
     path: Annotated[str, Field(pattern="^/.{1,500}$")]
     value: Any
+
+    @field_validator("value")
+    @classmethod
+    def _can_be_recorded(cls, value: Any) -> Any:
+        """The record keeps each step, also one that a later step overwrites."""
+        if not storable(value):
+            raise ValueError("it holds NUL characters or lone surrogates, or is nested too deeply")
+        canonical(value)  # a NotCanonical is a ValueError
+        return value
 
 
 class VoteIn(Strict):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 
 from checkpoints import schema
 from checkpoints.database import Transaction
@@ -71,6 +71,13 @@ async def delegations_to(tx: Transaction, actor: str, at: datetime) -> list[Dele
         d.to_person == actor, d.revoked_at.is_(None), d.starts_at <= at, d.ends_at > at
     )
     return [_delegation(row) for row in (await tx.sql.execute(query.order_by(d.created_at, d.id))).all()]
+
+
+async def standing_of(tx: Transaction, actor: str, at: datetime) -> int:
+    """How many rights somebody lends at this time."""
+    d = schema.delegations.c
+    query = select(func.count()).where(d.from_person == actor, d.revoked_at.is_(None), d.ends_at > at)
+    return int((await tx.sql.execute(query)).scalar_one())
 
 
 async def revoke_delegation(tx: Transaction, delegation_id: str, at: datetime) -> bool:

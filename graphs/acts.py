@@ -10,7 +10,7 @@ from checkpoints.cases import Status, get_case, move_case
 from checkpoints.database import Transaction
 from checkpoints.errors import ReviewAlreadyDecided
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, get_review
-from checkpoints.votes import Vote, VoteKind, add_vote, votes_on
+from checkpoints.votes import APPROVING, Vote, VoteKind, add_vote, votes_on
 from graphs.closing import NotEligible, ReviewClaimed, review_event, unfit, wait_for_people
 from graphs.electorate import Electorate
 from graphs.wiring import Parts
@@ -116,6 +116,8 @@ class Acts:
             claimer = review.claimer(self.parts.clock())
             leads = take_over and self._manages(review, principal)
             refusal = await self._refusal(tx, review, review.digest, principal, leads=leads)
+            if refusal is None and await self._has_signed(tx, review, principal):
+                refusal = NotEligible("these eyes have signed already: it waits for others")
             if refusal is None:
                 others = claimer if claimer != principal.actor else None
                 kind = "review.taken_over" if others else "review.claimed"
@@ -191,6 +193,11 @@ class Acts:
             return None
         found = await Electorate(self.parts).eligibility(tx, review, principal)
         return None if found.allowed else NotEligible(found.why)
+
+    async def _has_signed(self, tx: Transaction, review: Review, principal: Principal) -> bool:
+        """Whether what is left of a review is for others: holding it would only keep them from it."""
+        votes = await votes_on(tx, review.id)
+        return any(principal.eyes in one.humans for one in votes if one.kind in APPROVING)
 
     def _manages(self, review: Review, principal: Principal) -> bool:
         permissions = self.parts.workflows[review.workflow].permissions

@@ -13,7 +13,6 @@ from checkpoints.votes import Vote, votes_on
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
 from nodes.permissions import Principal
-from nodes.shapes import Json
 
 
 class NotEligible(Exception):
@@ -87,10 +86,12 @@ async def wait_for_people(tx: Transaction, case_id: str, at: datetime) -> bool:
     return bool(waiting)
 
 
-async def refresh_roles(tx: Transaction, review: Review, ladder: list[Json], votes: list[Vote]) -> None:
-    """Keep with the review whom it waits for now."""
-    roles = [ladder[at]["role"] for at in open_rungs(ladder, votes)]
-    await change_review(tx, review.id, ladder=ladder, roles=roles)
+async def leave_to_others(tx: Transaction, review: Review, votes: list[Vote], at: datetime) -> None:
+    """Signed in part: it waits for the others from now on, and whoever signed has it in hand no longer."""
+    roles = [review.ladder[rung]["role"] for rung in open_rungs(review.ladder, votes)]
+    await change_review(tx, review.id, roles=roles, claimed_by=None, claimed_until=None, assigned_by=None)
+    if review.kind is ReviewKind.GATE:
+        await wait_for_people(tx, review.case_id, at)
 
 
 def review_event(parts: Parts, review: Review, kind: str, actor: str, **data: Any) -> Event:

@@ -12,7 +12,15 @@ from checkpoints.effects import Grant, add_grant
 from checkpoints.errors import AlreadyVoted
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, add_review, get_review
 from checkpoints.votes import APPROVING, DECIDING, Vote, VoteKind, add_vote, votes_on
-from graphs.closing import NotEligible, ReviewClaimed, ReviewParked, close, refresh_roles, review_event, unfit
+from graphs.closing import (
+    NotEligible,
+    ReviewClaimed,
+    ReviewParked,
+    close,
+    leave_to_others,
+    review_event,
+    unfit,
+)
 from graphs.electorate import Electorate, amount_of
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
@@ -161,7 +169,7 @@ class Decisions:
             return
         votes = await votes_on(tx, review.id)
         if open_rungs(review.ladder, votes):
-            await refresh_roles(tx, review, review.ladder, votes)
+            await leave_to_others(tx, review, votes, vote.voted_at)
             return
         if review.kind is ReviewKind.GATE:
             await self._grant(tx, review, votes)

@@ -11,6 +11,7 @@ from checkpoints.delegations import (
     delegations_of,
     get_delegation,
     revoke_delegation,
+    standing_of,
 )
 from graphs.closing import NotEligible
 from graphs.wiring import Parts
@@ -18,6 +19,9 @@ from nodes.permissions import Kind, Principal
 from tools.money import Money
 
 LONGEST = timedelta(days=90)
+MOST_STANDING = 20
+"""Rights that somebody lends at a time: each is looked at with every vote of whoever has it."""
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 class DelegationUnfit(Exception):
@@ -43,7 +47,8 @@ class Lending:
         """Lend one's right to decide; raises DelegationUnfit, NotEligible."""
         now = self.parts.clock()
         if principal.kind is not Kind.PERSON or not principal.roles:
-            raise NotEligible("only people with a role have anything to lend")
+            await self._deny(principal, why := "only people with a role have anything to lend", to=to)
+            raise NotEligible(why)
         if not now < until <= now + LONGEST:
             raise DelegationUnfit(f"it ends within {LONGEST.days} days, and not before it begins")
         if workflow is not None and workflow not in self.parts.workflows:
@@ -64,6 +69,9 @@ class Lending:
             created_at=now,
         )
         async with self.parts.database.transaction() as tx:
+            await tx.driver.execute(_ALONE, (f"lends: {principal.actor}",))
+            if await standing_of(tx, principal.actor, now) >= MOST_STANDING:
+                raise DelegationUnfit(f"nobody lends more than {MOST_STANDING} at a time: take one back")
             await add_delegation(tx, delegation)
             lent = {"limit": None if limit is None else str(limit), "until": until.isoformat()}
             await tell(tx, self._event("delegation.given", delegation, principal, reason=reason, **lent))
@@ -73,24 +81,26 @@ class Lending:
         """Take a right back, at once; raises DelegationNotFound, NotEligible."""
         async with self.parts.database.transaction() as tx:
             delegation = await get_delegation(tx, delegation_id)
-            if delegation.from_person != principal.actor:
-                raise NotEligible("only who lent it takes it back")
-            if await revoke_delegation(tx, delegation_id, self.parts.clock()):
-                await tell(tx, self._event("delegation.revoked", delegation, principal))
-            return await get_delegation(tx, delegation_id)
+            if delegation.from_person == principal.actor:
+                if await revoke_delegation(tx, delegation_id, self.parts.clock()):
+                    await tell(tx, self._event("delegation.revoked", delegation, principal))
+                return await get_delegation(tx, delegation_id)
+        await self._deny(principal, why := "only who lent it takes it back", delegation=delegation_id)
+        raise NotEligible(why)
 
     async def of(self, principal: Principal) -> list[Delegation]:
         """What somebody has lent, and what is lent to them."""
         async with self.parts.database.transaction() as tx:
             return await delegations_of(tx, principal.actor)
 
+    async def _deny(self, principal: Principal, why: str, **data: str) -> None:
+        async with self.parts.database.transaction() as tx:
+            await tell(tx, self._told("delegation.denied", principal, {"why": why, **data}))
+
     def _event(self, kind: str, delegation: Delegation, principal: Principal, **data: Any) -> Event:
         named = {"delegation": delegation.id, "to": delegation.to_person, "workflow": delegation.workflow}
-        return Event(
-            id=self.parts.ids(),
-            case_id=None,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data=named | data,
-        )
+        return self._told(kind, principal, named | data)
+
+    def _told(self, kind: str, principal: Principal, data: dict[str, Any]) -> Event:
+        now = self.parts.clock()
+        return Event(id=self.parts.ids(), case_id=None, kind=kind, actor=principal.actor, at=now, data=data)

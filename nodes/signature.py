@@ -10,7 +10,7 @@ from checkpoints.votes import APPROVING
 from nodes.action import differences
 from nodes.execution import End, Execution
 from nodes.facts import moved
-from nodes.judge import Judgement
+from nodes.judge import GRANT_LIFE, Judgement
 from nodes.shapes import Json
 from nodes.workflow import Workflow
 
@@ -40,7 +40,7 @@ class Signature:
         """What the judgement of now has against an approved action; None if that is what was signed."""
         grant = self.grant
         assert grant is not None, "an approval without a grant is refused before"
-        if grant.expires_at <= now:
+        if grant.expires_at <= now or grant.issued_at + GRANT_LIFE < grant.expires_at:
             return Execution(end=End.CHANGED, reason="grant_expired")
         if grant.used_at is not None:
             return Execution(end=End.BLOCKED, reason="grant_used")
@@ -48,6 +48,7 @@ class Signature:
             changes = differences(grant.action, judgement.action)
             return Execution(end=End.CHANGED, reason="action_changed", changes=tuple(changes))
         ruling = workflow.rulings[judgement.proposal.tool]
+        shown = self.decision.shown.get("facts", shown)  # what people saw, whatever the state says by now
         if facts := moved(shown, judgement.facts, ruling.facts.drifting):
             changes = [{"field": f"facts.{name}", **change} for name, change in facts.items()]
             return Execution(end=End.CHANGED, reason="facts_changed", changes=tuple(changes))

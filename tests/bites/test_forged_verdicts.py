@@ -213,3 +213,32 @@ async def test_a_head_moved_in_the_database_stops_its_thread(house: House) -> No
 
     assert await house.kinds(case.id) == before
     assert await paid(house, MEDIUM) == []
+
+
+async def test_an_approval_that_was_forged_to_outlive_others_releases_nothing(house: House) -> None:
+    def for_ever(verdict: Json) -> Json:
+        action = verdict["action"] | {"expires_at": "2099-01-01T00:00:00+00:00"}
+        return verdict | {"action": action, "digest": digest(action)}
+
+    case = await house.after(MEDIUM)
+    review = await _forged_review(house, case, for_ever)
+    await house.decided(review, LEE)
+    assert await paid(house, MEDIUM) == []
+
+
+async def test_facts_forged_after_the_approval_are_not_those_that_were_shown(house: House) -> None:
+    def of_another_day(verdict: Json) -> Json:
+        facts = verdict["facts"]
+        return verdict | {"facts": facts | {"captured_payments": facts["captured_payments"] | {"value": 7}}}
+
+    case = await house.after(MEDIUM)
+    review = await _forged_review(house, case, of_another_day)
+    await house.vote(review, LEE)
+    async with forging(house, case) as thread:
+        verdict = await thread.value("verdict")
+        true = await thread.context.judge.judge(
+            thread.context.case, Proposal.from_json(await thread.value("proposal"))
+        )
+        await thread.write({"verdict": verdict | {"facts": true.facts}, "outcome": "approved"}, "gate")
+        await thread.wake(None)
+    assert await paid(house, MEDIUM) == []
