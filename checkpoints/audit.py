@@ -65,6 +65,7 @@ NOTIFIED = (
     "review.opened",
     "review.reminded",
     "review.escalated",
+    "review.passed_on",
     "review.assigned",
     "review.approved",
     "review.rejected",

@@ -11,11 +11,19 @@ from checkpoints.database import Transaction
 from checkpoints.errors import ReviewAlreadyDecided
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, get_review
 from checkpoints.votes import APPROVING, Vote, VoteKind, add_vote, votes_on
-from graphs.closing import NotEligible, ReviewClaimed, review_event, unfit, wait_for_people
+from graphs.closing import (
+    NotEligible,
+    ReviewClaimed,
+    due_from_now,
+    hours_of,
+    review_event,
+    unfit,
+    wait_for_people,
+)
 from graphs.electorate import Electorate
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
-from nodes.hours import Hours, after, between
+from nodes.hours import after, between
 from nodes.permissions import Kind, Principal, Verb
 from nodes.shapes import Json
 
@@ -269,16 +277,9 @@ async def hand_up(tx: Transaction, parts: Parts, review: Review, ladder: list[Js
     await tell(tx, review_event(parts, review, "review.escalated", by, to_role=roles[0], roles=roles))
 
 
-def due_from_now(parts: Parts, review: Review) -> dict[str, Any]:
-    """The due time of a rung that begins now, and its reminder half-way there."""
-    now = parts.clock()
-    due_at = after(now, review.due, _hours(parts, review))
-    return {"due_at": due_at, "remind_at": now + (due_at - now) / 2}
-
-
 async def unpark(tx: Transaction, parts: Parts, review: Review) -> None:
     """Let a review's clock go on where it stood still, in the hands of whoever had asked."""
-    now, paused_at, hours = parts.clock(), review.paused_at, _hours(parts, review)
+    now, paused_at, hours = parts.clock(), review.paused_at, hours_of(parts, review)
     assert paused_at is not None
 
     def as_before(at: datetime) -> datetime:
@@ -297,8 +298,3 @@ async def unpark(tx: Transaction, parts: Parts, review: Review) -> None:
     )
     if review.kind is ReviewKind.GATE:
         await wait_for_people(tx, review.case_id, now)
-
-
-def _hours(parts: Parts, review: Review) -> Hours | None:
-    """The hours in which the time of a review is counted; None is by the clock."""
-    return parts.workflows[review.workflow].hours if review.due_working else None

@@ -12,7 +12,7 @@ from graphs.notify import Channel, ChannelKind
 from graphs.wiring import Parts
 from nodes.directory import Mailbox
 
-ASKING = frozenset({"review.opened", "review.reminded", "review.escalated"})
+ASKING = frozenset({"review.opened", "review.reminded", "review.escalated", "review.passed_on"})
 """The kinds by which somebody is asked to sign."""
 REMINDER = "review.reminded"
 _HOUR = timedelta(hours=1)

@@ -12,6 +12,7 @@ from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review,
 from checkpoints.votes import Vote, votes_on
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
+from nodes.hours import Hours, after
 from nodes.permissions import Principal
 
 
@@ -86,12 +87,33 @@ async def wait_for_people(tx: Transaction, case_id: str, at: datetime) -> bool:
     return bool(waiting)
 
 
-async def leave_to_others(tx: Transaction, review: Review, votes: list[Vote], at: datetime) -> None:
-    """Signed in part: it waits for the others from now on, and whoever signed has it in hand no longer."""
-    roles = [review.ladder[rung]["role"] for rung in open_rungs(review.ladder, votes)]
-    await change_review(tx, review.id, roles=roles, claimed_by=None, claimed_until=None, assigned_by=None)
+async def leave_to_others(tx: Transaction, parts: Parts, review: Review, votes: list[Vote]) -> None:
+    """Signed in part: it waits for the others from now on, and whoever signed has it in hand no longer.
+
+    Where another stage begins, its time begins too, and those who are asked now are told.
+    """
+    before, now = open_rungs(review.ladder, votes[:-1]), open_rungs(review.ladder, votes)
+    begins = not set(now) <= set(before)
+    roles, by = [review.ladder[rung]["role"] for rung in now], votes[-1].person
+    free = {"claimed_by": None, "claimed_until": None, "assigned_by": None}
+    due = due_from_now(parts, review) if begins else {}
+    await change_review(tx, review.id, roles=roles, **free, **due)
+    if begins:
+        await tell(tx, review_event(parts, review, "review.passed_on", by, roles=roles))
     if review.kind is ReviewKind.GATE:
-        await wait_for_people(tx, review.case_id, at)
+        await wait_for_people(tx, review.case_id, parts.clock())
+
+
+def due_from_now(parts: Parts, review: Review) -> dict[str, Any]:
+    """The due time of a rung that begins now, and its reminder half-way there."""
+    now = parts.clock()
+    due_at = after(now, review.due, hours_of(parts, review))
+    return {"due_at": due_at, "remind_at": now + (due_at - now) / 2}
+
+
+def hours_of(parts: Parts, review: Review) -> Hours | None:
+    """The hours in which the time of a review is counted; None is by the clock."""
+    return parts.workflows[review.workflow].hours if review.due_working else None
 
 
 def review_event(parts: Parts, review: Review, kind: str, actor: str, **data: Any) -> Event:

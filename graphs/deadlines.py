@@ -8,8 +8,8 @@ from checkpoints.audit import tell
 from checkpoints.database import Transaction
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, next_due
 from checkpoints.votes import votes_on
-from graphs.acts import due_from_now, hand_up, handed_up, unpark
-from graphs.closing import close, review_event
+from graphs.acts import hand_up, handed_up, unpark
+from graphs.closing import close, due_from_now, review_event
 from graphs.wiring import Parts
 
 logger = logging.getLogger(__name__)

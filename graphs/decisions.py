@@ -169,7 +169,7 @@ class Decisions:
             return
         votes = await votes_on(tx, review.id)
         if open_rungs(review.ladder, votes):
-            await leave_to_others(tx, review, votes, vote.voted_at)
+            await leave_to_others(tx, self.parts, review, votes)
             return
         if review.kind is ReviewKind.GATE:
             await self._grant(tx, review, votes)

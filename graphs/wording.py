@@ -15,6 +15,7 @@ HEADLINES = {
     "review.opened": "Waits for a signature",
     "review.reminded": "Still waits for a signature",
     "review.escalated": "Escalated, waits for a signature",
+    "review.passed_on": "Signed by others, waits for the next signature",
     "review.assigned": "Assigned",
     "review.approved": "Approved",
     "review.rejected": "Rejected",

@@ -200,7 +200,8 @@ async def test_a_case_whose_table_cannot_be_read_any_more_is_blocked_with_its_re
     await house.rows("UPDATE cases SET rules = jsonb_set(rules, '{payments.refund}', '\"gone\"')")
     await house.rows(
         "INSERT INTO rule_tables SELECT 'gone', workflow, tool, 'gone', replace(source, 'agent_total', 'x'),"
-        " 'retired', NULL, changes, note, drafted_by, drafted_eyes, drafted_at FROM rule_tables WHERE tool = %s",
+        " 'retired', NULL, changes, note, drafted_by, drafted_eyes, drafted_at FROM rule_tables"
+        " WHERE tool = %s",
         "payments.refund",
     )
     changed = House(replace(house.parts, rulebook=Rulebook(house.parts.database)))

@@ -1,5 +1,7 @@
 """Signed in part: a review that some have signed waits for the others, and for nobody else."""
 
+from datetime import timedelta
+
 import pytest
 
 from checkpoints.cases import Status
@@ -7,8 +9,8 @@ from checkpoints.reviews import ReviewStatus
 from graphs.acts import Acts
 from graphs.closing import NotEligible
 from graphs.settings import Settings
-from tests.house import FINN, LEE, House
-from tests.stories.reviewing import EVERYBODY, FAY, ask_instead, now_working, waiting
+from tests.house import FINN, LEE, House, ManualClock
+from tests.stories.reviewing import EVERYBODY, FAY, ask_instead, now_working, told, waiting
 
 LEADS = "clean_120_00_1"
 TWO_OF_FINANCE = "{review: two, by: [{role: finance, people: 2}], due: 8h, risk: medium}"
@@ -52,3 +54,24 @@ async def test_the_case_says_whom_the_next_stage_asks(house: House) -> None:
     await house.vote(review, LEE)
     case = await house.case(review.case_id)
     assert (case.status, case.owner) == (Status.WAITING_REVIEW, "finance")
+
+
+async def test_the_next_stage_has_its_full_time_and_is_told(house: House, clock: ManualClock) -> None:
+    await ask_instead(house, LEAD_THEN_FINANCE)
+    review = await waiting(house, LEADS)
+    clock.advance(timedelta(hours=7, minutes=55))
+    passed_on = await house.vote(review, LEE)
+
+    assert passed_on.due_at == clock() + timedelta(hours=8)
+    assert passed_on.remind_at == clock() + timedelta(hours=4)
+    (event,) = await told(house, review.case_id, "review.passed_on")
+    assert (event["by"], event["roles"]) == ("person:lee", ["finance"])
+
+
+async def test_who_signs_beside_others_gives_nobody_more_time(house: House, clock: ManualClock) -> None:
+    await ask_instead(house, TWO_OF_FINANCE)
+    review = await waiting(house, LEADS)
+    clock.advance(timedelta(hours=3))
+    signed = await house.vote(review, FINN)
+    assert signed.due_at == review.due_at
+    assert await told(house, review.case_id, "review.passed_on") == []
