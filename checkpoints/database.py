@@ -20,6 +20,7 @@ from checkpoints.errors import DatabaseAway, DatabaseUnusable
 OLDEST_SERVER = 14
 _DRIVER = "postgresql+psycopg"
 _PER_MAJOR = 10_000
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ class Transaction:
 
     sql: SqlConnection
     driver: AsyncConnection[Any]
+
+    async def alone(self, name: str) -> None:
+        """Hold the lock of this name until the transaction ends; whoever else asks for it waits."""
+        await self.driver.execute(_ALONE, (name,))
 
 
 @asynccontextmanager

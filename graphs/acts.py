@@ -208,7 +208,7 @@ class Acts:
         return any(principal.eyes in one.humans for one in votes if one.kind in APPROVING)
 
     def _manages(self, review: Review, principal: Principal) -> bool:
-        permissions = self.parts.workflows[review.workflow].permissions
+        permissions = Electorate(self.parts).permissions(review)
         person = principal.kind is Kind.PERSON
         return person and permissions.decide(sorted(principal.roles), Verb.MANAGE, review.tool).allowed
 

@@ -28,7 +28,6 @@ from nodes.permissions import Eligibility, Kind, Principal, Verb
 
 AFTERWARDS_DUE = timedelta(days=3)
 """How long people have to look at what went through broken glass; it never goes away by itself."""
-_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 class OverrideReason(StrEnum):
@@ -103,7 +102,7 @@ class Decisions:
     async def _alone_on_the_sums_of(self, tx: Transaction, principal: Principal) -> None:
         """One vote at a time on the voter's sum and each lender's: two cannot both be the last of a day."""
         for eyes in await Electorate(self.parts).whose_sums(tx, principal):
-            await tx.driver.execute(_ALONE, (f"signs for: {eyes}",))
+            await tx.alone(f"signs for: {eyes}")
 
     async def _standing(
         self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal
@@ -118,22 +117,24 @@ class Decisions:
             return AlreadyVoted()
         if (refusal := _misfit(review, ballot)) is not None:
             return refusal
-        breaking = ballot.kind is VoteKind.BREAK_GLASS
         found = await self.eligibility(tx, review, principal)
-        if breaking:
-            found = self._glass(review, principal, found)
+        if ballot.kind is VoteKind.BREAK_GLASS:
+            found = await self._glass(tx, review, principal, found)
         return found if found.allowed else NotEligible(found.why)
 
-    def _glass(self, review: Review, principal: Principal, own: Eligibility) -> Eligibility:
+    async def _glass(
+        self, tx: Transaction, review: Review, principal: Principal, own: Eligibility
+    ) -> Eligibility:
         """Whether somebody may sign alone, for all rungs, in an emergency."""
         refused = Eligibility(allowed=False, role=None, why="no role of yours breaks the glass")
         if principal.kind is not Kind.PERSON or review.kind is not ReviewKind.GATE:
             return refused
         if own.involved:
             return own
-        permissions = self.parts.workflows[review.workflow].permissions
-        held = sorted(principal.roles)
-        permit = permissions.decide(held, Verb.BREAK_GLASS, review.tool, amount_of(review))
+        electorate, held = Electorate(self.parts), sorted(principal.roles)
+        spent = await electorate.spent(tx, principal, review.tool)
+        permissions = electorate.permissions(review)
+        permit = permissions.decide(held, Verb.BREAK_GLASS, review.tool, amount_of(review), spent)
         if permit.role is None:
             return replace(refused, why=permit.why, considered=permit.considered)
         return Eligibility(

@@ -55,7 +55,7 @@ class Electorate:
                 votes=votes[review.id],
                 amount=amounts[at] if amounts else amount_of(review),
                 involved=self._involved(cases[review.case_id], review, editing, writing),
-                permissions=self._permissions(review),
+                permissions=self.permissions(review),
             )
             rights = [one for one, workflow in lent if workflow in {None, review.workflow}]
             eyes = {principal.eyes, *(right.lender.eyes for right in rights)}
@@ -63,10 +63,14 @@ class Electorate:
             found.append(eligibility(principal, question, lent=rights, spent=sums))
         return found
 
-    def _permissions(self, review: Review) -> Permissions:
+    def permissions(self, review: Review) -> Permissions:
         """Those of the review's workflow; of one that is not installed here nobody has any."""
         workflow = self.parts.workflows.get(review.workflow)
         return Permissions(()) if workflow is None else workflow.permissions
+
+    async def spent(self, tx: Transaction, principal: Principal, tool: str) -> list[Money]:
+        """What these eyes have signed for with a tool in the last day."""
+        return await _Spent(tx, self.parts).by(principal.eyes, tool)
 
     async def whose_sums(self, tx: Transaction, principal: Principal) -> list[str]:
         """By whose daily limits a vote of theirs may be measured: their own eyes and those of lenders."""

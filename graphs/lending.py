@@ -21,7 +21,6 @@ from tools.money import Money
 LONGEST = timedelta(days=90)
 MOST_STANDING = 20
 """Rights that somebody lends at a time: each is looked at with every vote of whoever has it."""
-_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 class DelegationUnfit(Exception):
@@ -49,13 +48,7 @@ class Lending:
         if principal.kind is not Kind.PERSON or not principal.roles:
             await self._deny(principal, why := "only people with a role have anything to lend", to=to)
             raise NotEligible(why)
-        if not now < until <= now + LONGEST:
-            raise DelegationUnfit(f"it ends within {LONGEST.days} days, and not before it begins")
-        if workflow is not None and workflow not in self.parts.workflows:
-            raise DelegationUnfit(f"there is no workflow {workflow!r}")
-        other = self.parts.people.person(to)
-        if other is None or other.eyes == principal.eyes:
-            raise DelegationUnfit(f"{to} is nobody else who is known here")
+        self._require_fit(principal, to, until, workflow)
         delegation = Delegation(
             id=self.parts.ids(),
             from_person=principal.actor,
@@ -69,13 +62,23 @@ class Lending:
             created_at=now,
         )
         async with self.parts.database.transaction() as tx:
-            await tx.driver.execute(_ALONE, (f"lends: {principal.actor}",))
+            await tx.alone(f"lends: {principal.actor}")
             if await standing_of(tx, principal.actor, now) >= MOST_STANDING:
                 raise DelegationUnfit(f"nobody lends more than {MOST_STANDING} at a time: take one back")
             await add_delegation(tx, delegation)
             lent = {"limit": None if limit is None else str(limit), "until": until.isoformat()}
             await tell(tx, self._event("delegation.given", delegation, principal, reason=reason, **lent))
         return delegation
+
+    def _require_fit(self, principal: Principal, to: str, until: datetime, workflow: str | None) -> None:
+        now = self.parts.clock()
+        if not now < until <= now + LONGEST:
+            raise DelegationUnfit(f"it ends within {LONGEST.days} days, and not before it begins")
+        if workflow is not None and workflow not in self.parts.workflows:
+            raise DelegationUnfit(f"there is no workflow {workflow!r}")
+        other = self.parts.people.person(to)
+        if other is None or other.eyes == principal.eyes:
+            raise DelegationUnfit(f"{to} is nobody else who is known here")
 
     async def revoke(self, delegation_id: str, principal: Principal) -> Delegation:
         """Take a right back, at once; raises DelegationNotFound, NotEligible."""

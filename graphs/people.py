@@ -16,7 +16,6 @@ from nodes.permissions import Kind, Principal
 
 PERSON_PREFIX = "csp_"
 SERVICE_PREFIX = "csk_"
-SCOPES = ("cases:start", "cases:read")
 _SECRET_BYTES = 32
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]

@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 SHIPPED = "system:shipped"
 """Who drafts the tables that come with the code."""
-_MY_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 class VersionTaken(Exception):
@@ -74,7 +73,7 @@ class Rulebook:
 
 
 async def _adopt(tx: Transaction, workflow: Workflow, table: RuleTable, at: datetime) -> None:
-    await tx.driver.execute(_MY_TURN, (f"rules of {workflow.name} {table.tool}",))
+    await tx.alone(f"rules of {workflow.name} {table.tool}")
     if await find_table(tx, table.digest) is not None:
         return
     in_force = await table_in_force(tx, workflow.name, table.tool)

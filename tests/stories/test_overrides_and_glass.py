@@ -14,6 +14,7 @@ from graphs.closing import NotEligible
 from graphs.deadlines import Deadlines
 from graphs.decisions import NothingToOverride, OverrideReason, OverrideRequired
 from graphs.edits import EditRefused
+from graphs.roles import load_roles, read_text
 from graphs.settings import Settings
 from nodes.agent import AgentRole, Brain, LookUp, Thought
 from nodes.shapes import Json
@@ -243,6 +244,21 @@ async def test_the_glass_is_not_broken_above_its_limit(house: House) -> None:
     with pytest.raises(NotEligible, match=r"exceeds the limit of 2000\.00 EUR"):
         await voted(house, review, DREW, VoteKind.BREAK_GLASS, OverrideReason.EMERGENCY)
     assert await house.effects(review.case_id) == []
+
+
+async def test_the_glass_is_not_broken_beyond_the_day_of_its_role(house: House) -> None:
+    text = read_text("graphs.refund", "roles.yaml")
+    a_day = text.replace("limit: 2000.00 EUR\n", "limit: 2000.00 EUR\n    per_day: 1000.00 EUR\n")
+    assert a_day != text
+    refund = house.parts.workflows["refund"]
+    refund = replace(refund, permissions=load_roles("graphs.refund", a_day).permissions())
+    house = House(replace(house.parts, workflows={"refund": refund}))
+    await broken(house)
+
+    second = await waiting(house, "clean_640_00_2")
+    with pytest.raises(NotEligible, match=r"exceeds what is left of 1000\.00 EUR a day"):
+        await voted(house, second, DREW, VoteKind.BREAK_GLASS, OverrideReason.EMERGENCY)
+    assert await house.effects(second.case_id) == []
 
 
 async def test_whoever_asked_does_not_break_the_glass(house: House) -> None:
