@@ -44,6 +44,8 @@ class Case:
 
     Attributes:
         rules: by tool, the digest of the rule table that was in force when the case began; it keeps them.
+        sealing_key: 64 hex digits from which the salts of its sealed values are derived; leaves the process
+            nowhere, and is made anew when one of them is erased.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Case:
     reason: str | None = None
     owner: str | None = None
     head: str | None = None
+    sealing_key: str
     created_at: datetime
     updated_at: datetime
 

@@ -71,6 +71,7 @@ cases = Table(
     _text("reason", nullable=True),
     _text("owner", nullable=True),
     _text("head", nullable=True),
+    _text("sealing_key"),
     _at("created_at", nullable=False),
     _at("updated_at", nullable=False),
     UniqueConstraint("event_source", "event_id"),
@@ -248,6 +249,22 @@ rule_tables = Table(
     UniqueConstraint("workflow", "tool", "version"),
 )
 
+sealed_values = Table(
+    "sealed_values",
+    metadata,
+    Column("commitment", Text, primary_key=True),
+    _case_id(),
+    _text("field"),
+    _text("salt", nullable=True),
+    _json("value", nullable=True),
+    _at("sealed_at", nullable=False),
+    _at("erased_at"),
+    _text("erased_by", nullable=True),
+    _text("erased_why", nullable=True),
+    Index(None, "case_id"),
+    Index("sealed_values_kept_idx", "field", "sealed_at", postgresql_where="erased_at IS NULL"),
+)
+
 audit_events = Table(
     "audit_events",
     metadata,
@@ -282,6 +299,24 @@ audit_heads = Table(
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("peaks", LargeBinary, nullable=False),
+    _at("at", nullable=False),
+    _text("note", nullable=True),
+)
+
+audit_nodes = Table(
+    "audit_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("anchor", Text, primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    _text("note"),
     _at("at", nullable=False),
 )
 

@@ -108,6 +108,7 @@ class Intake:
             rules=await tables_in_force(tx, workflow.name),
             title=workflow.title(workflow.event.model_validate(data)),
             opened_by=principal.actor,
+            sealing_key=self.parts.secret(),
             status=Status.RECEIVED,
             created_at=now,
             updated_at=now,

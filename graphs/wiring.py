@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import random
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ Ids = Callable[[], str]
 Chance = Callable[[], float]
 
 
+def new_secret() -> str:
+    """64 hex digits that nobody can guess."""
+    return secrets.token_hex(32)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
     """The parts of a running Countersign, chosen and opened."""
@@ -54,6 +60,7 @@ class Parts:
     clock: Clock
     ids: Ids
     chance: Chance = random.random
+    secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
 
     def workflow_of(self, event_type: str) -> Workflow | None:

@@ -40,6 +40,7 @@ def case_of(workflow: str, second: int) -> Case:
         rules={},
         event={},
         title="",
+        sealing_key="5e" * 32,
         opened_by="service:test",
         status=Status.CLOSED,
         created_at=at,

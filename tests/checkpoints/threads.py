@@ -68,6 +68,7 @@ async def add_received(parts: Parts, case_id: str) -> Case:
         event={},
         rules={},
         title="A case",
+        sealing_key="5e" * 32,
         opened_by="service:test",
         status=Status.RECEIVED,
         created_at=now,
