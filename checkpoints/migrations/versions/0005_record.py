@@ -9,13 +9,15 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-A_KEY = "replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')"
+GIVE_KEYS = """
+UPDATE cases SET sealing_key = replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
+"""
 
 
 def upgrade() -> None:
     text, moment = sa.Text(), sa.DateTime(timezone=True)
     op.add_column("cases", sa.Column("sealing_key", text, nullable=True))
-    op.execute(f"UPDATE cases SET sealing_key = {A_KEY}")
+    op.execute(GIVE_KEYS)
     op.alter_column("cases", "sealing_key", nullable=False)
     op.create_table(
         "sealed_values",
