@@ -51,6 +51,8 @@ ROUTES = {
         "decide_rule_table",
         "list_notifications",
         "retry_notification",
+        "unmask_case",
+        "erase_in_case",
     ),
     "cases:start": ("receive_event", "give_information"),
     "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts"),

@@ -9,6 +9,7 @@ from api import (
     events,
     health,
     notifications,
+    personal,
     review_acts,
     reviews,
     rules,
@@ -36,7 +37,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.live = Live(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, audit, health),
+        *(notifications, personal, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -35,6 +35,7 @@ from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.intake import EventRefused
 from graphs.lending import DelegationUnfit
 from graphs.people import PeopleFileUnfit
+from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
 from nodes.edits import PatchUnfit
@@ -47,6 +48,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotEligible: HTTPStatus.FORBIDDEN,
+    NotAllowedToSee: HTTPStatus.FORBIDDEN,
+    NotAllowedToErase: HTTPStatus.FORBIDDEN,
+    CaseUnderWay: HTTPStatus.CONFLICT,
     CaseNotFound: HTTPStatus.NOT_FOUND,
     ReviewNotFound: HTTPStatus.NOT_FOUND,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,

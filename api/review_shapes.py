@@ -119,11 +119,11 @@ class PreviewOut(Shape):
     why: str
 
     @classmethod
-    def of(cls, preview: Preview) -> "PreviewOut":
-        """The preview's shape."""
+    def of(cls, preview: Preview, changes: list[dict[str, Any]]) -> "PreviewOut":
+        """The preview's shape, with its changes as somebody sees them."""
         verdict = preview.judgement.verdict
         return cls(
-            changes=list(preview.changes),
+            changes=changes,
             outcome=verdict.outcome.value,
             reason=verdict.then.reason,
             row=verdict.row,

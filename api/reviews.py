@@ -21,9 +21,11 @@ from graphs.acts import Acts
 from graphs.closing import unfit
 from graphs.decisions import Ballot, Decisions
 from graphs.edits import Edits
+from graphs.personal import PersonalData, opened
 from graphs.queue_view import QueueView
 from graphs.wiring import Parts
 from nodes.permissions import Principal
+from nodes.shapes import Json
 
 router = APIRouter(tags=["reviews"])
 
@@ -123,7 +125,8 @@ async def cast_vote(
     """
     async with parts.database.transaction() as tx:
         review = await reviews.get_review(tx, review_id)
-    vote = _vote(body, review)
+        arguments = await opened(tx, review.case_id, review.action["arguments"])
+    vote = _vote(body, review.tool, arguments)
     digest = _digest(if_match, vote.digest)
     decided = await _said(parts, review_id, vote, digest, caller)
     async with parts.database.transaction() as tx:
@@ -140,13 +143,24 @@ class PreviewIn(Strict):
 async def preview_edit(parts: TheParts, caller: Caller, review_id: Id, edit: PreviewIn) -> PreviewOut:
     """What an edit would change, what the rules say to it, and who would have to sign it; nothing happens."""
     steps = [step.model_dump() for step in edit.patch]
-    return PreviewOut.of(await Edits(parts).preview(review_id, steps, caller))
+    preview = await Edits(parts).preview(review_id, steps, caller)
+    async with parts.database.transaction() as tx:
+        changes = list(preview.changes)
+        seen = await PersonalData(parts).shown(
+            tx,
+            preview.review,
+            changes,
+            caller,
+            eligibility=preview.eligibility,
+            more=preview.seal.waiting,
+        )
+    return PreviewOut.of(preview, seen)
 
 
-def _vote(body: Any, review: Review) -> VoteIn:
+def _vote(body: Any, tool: str, arguments: Json) -> VoteIn:
     """The vote that a body is; whatever it cannot be is told like any other unfit request."""
     try:
-        return VoteIn.model_validate(as_vote(body, review.tool, review.action["arguments"]))
+        return VoteIn.model_validate(as_vote(body, tool, arguments))
     except ValidationError as error:
         wrong = [item | {"loc": ("body", *item["loc"])} for item in error.errors()]
         raise RequestValidationError(wrong) from error
@@ -183,4 +197,6 @@ async def detail(tx: Transaction, parts: Parts, review: Review, caller: Principa
     """A review as the caller sees it."""
     eligibility = await Decisions(parts).eligibility(tx, review, caller)
     obstacle = await unfit(tx, parts, review, caller, review.digest)
-    return ReviewDetail.whole(review, await votes_on(tx, review.id), eligibility, obstacle)
+    whole = ReviewDetail.whole(review, await votes_on(tx, review.id), eligibility, obstacle)
+    seen = await PersonalData(parts).shown(tx, review, whole.model_dump(), caller, eligibility=eligibility)
+    return ReviewDetail.model_validate(seen)

@@ -15,6 +15,7 @@ from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
 from graphs.deadlines import Deadlines
 from graphs.dealer import Dealer
 from graphs.notifier import Notifier
+from graphs.personal import PersonalData
 from graphs.runner import Runner
 from graphs.wiring import Parts
 
@@ -39,12 +40,16 @@ async def run_worker(
         async with parts.database.connection() as connection:
             return await grow_tree(connection, parts.clock)
 
+    async def forget() -> int:
+        return await PersonalData(parts).forget(parts.retention)
+
     deadlines = Deadlines(parts)
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.grow_every, grow, stop))
+        group.create_task(_every(pace.forget_every, forget, stop))
         group.create_task(_every(pace.notify_every, Dealer(parts).deal_out, stop))
         for channel in parts.notify.channels:  # a round each, so that one that hangs holds up no other
             group.create_task(_every(pace.notify_every, partial(notifier.send_due, channel), stop))

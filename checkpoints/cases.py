@@ -36,6 +36,8 @@ class Status(StrEnum):
 
 UNDER_WAY = (Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED)
 """Statuses in which a worker has something to do."""
+ENDED = (Status.CLOSED, Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK)
+"""Statuses in which nobody has anything to do any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,9 +86,10 @@ async def case_of_event(tx: Transaction, source: str, event_id: str) -> Case | N
     return None if row is None else _case(row)
 
 
-async def get_case(tx: Transaction, case_id: str) -> Case:
-    """The case with this id; raises CaseNotFound."""
-    row = (await tx.sql.execute(select(*_COLUMNS).where(schema.cases.c.id == case_id))).first()
+async def get_case(tx: Transaction, case_id: str, *, lock: bool = False) -> Case:
+    """The case with this id, locked until the transaction ends if asked to; raises CaseNotFound."""
+    query = select(*_COLUMNS).where(schema.cases.c.id == case_id)
+    row = (await tx.sql.execute(query.with_for_update() if lock else query)).first()
     if row is None:
         raise CaseNotFound(f"there is no case {case_id}")
     return _case(row)

@@ -1,9 +1,10 @@
 """The fenced session of a segment: one connection that owns one thread. No session, no write."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from checkpoints.database import autocommit
 from checkpoints.errors import ThreadIsBusy
+from checkpoints.sealing import Opening, Seal, StoredSeal, keep, openings
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS mine"
 _WAIT = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
@@ -22,10 +24,15 @@ _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One autocommit connection, shared by the saver and the ledger of one segment, in turns."""
+    """One autocommit connection, shared by the saver and the ledger of one segment, in turns.
+
+    Attributes:
+        waiting: what was sealed and is not stored yet; whatever is written next takes it along.
+    """
 
     connection: AsyncConnection[Any]
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: dict[str, Opening] = field(default_factory=dict)
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[AsyncCursor[DictRow]]:
@@ -41,20 +48,40 @@ class Session:
                     self.connection.cursor(binary=True, row_factory=dict_row) as cursor,
                 ):
                     await cursor.execute("BEGIN")
+                    taken = dict(self.waiting)
+                    await keep(cursor, taken.values())
                     yield cursor
                     await cursor.execute("COMMIT")
+                self._stored(taken)
             finally:
                 await self._undo_what_is_open()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncCursor[DictRow]]:
         """A transaction in which answers can be read."""
+        taken: dict[str, Opening] = {}
         async with (
             self.turn,
             self.connection.transaction(),
             self.connection.cursor(row_factory=dict_row) as cursor,
         ):
             yield cursor
+            taken |= self.waiting  # after the block: it may have sealed something
+            await keep(cursor, taken.values())
+        self._stored(taken)
+
+    def seal(self, case_id: str, key: str, clock: Callable[[], datetime]) -> Seal:
+        """A seal for a case, whose values are stored with whatever the session writes next."""
+
+        async def read(case: str, tokens: Iterable[str]) -> Mapping[str, Opening]:
+            async with self.turn:
+                return await openings(self.connection, [case], tokens)
+
+        return StoredSeal(case_id, key, clock, self.waiting, read=read)
+
+    def _stored(self, taken: Mapping[str, Opening]) -> None:
+        for token in taken:
+            self.waiting.pop(token, None)
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:

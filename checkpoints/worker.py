@@ -47,6 +47,7 @@ class Pace:
     grow_every: timedelta = timedelta(seconds=1)
     wake_every: timedelta = timedelta(seconds=1)
     notify_every: timedelta = timedelta(seconds=1)
+    forget_every: timedelta = timedelta(hours=1)
 
 
 USUAL_PACE = Pace()

@@ -17,6 +17,7 @@ from graphs.closing import (
     due_from_now,
     hours_of,
     review_event,
+    sealed_words,
     unfit,
     wait_for_people,
 )
@@ -87,14 +88,14 @@ class Acts:
             refusal = await self._refusal(tx, review, digest, principal)
             if refusal is None:
                 now = self.parts.clock()
-                await self._say(tx, review, VoteKind.REQUEST_INFO, question, principal)
+                asked_for = await self._say(tx, review, VoteKind.REQUEST_INFO, question, principal)
                 parked = {"paused_at": now, "asked_by": principal.actor, "info_until": now + INFO_LIFE}
                 await change_review(tx, review.id, **parked)
                 if review.kind is ReviewKind.GATE:
                     asked = (await get_case(tx, review.case_id)).opened_by
                     status = Status.WAITING_INFO
                     await move_case(tx, review.case_id, status, now, reason="info_requested", owner=asked)
-                await tell(tx, self._event(review, "review.info_requested", principal, question=question))
+                await tell(tx, self._event(review, "review.info_requested", principal, question=asked_for))
         return await self._end(review_id, refusal, principal, VoteKind.REQUEST_INFO)
 
     async def answer(self, review_id: str, text: str, principal: Principal) -> Review:
@@ -107,9 +108,9 @@ class Acts:
             mine = principal.kind is Kind.PERSON or principal.actor == opener
             refusal = None if mine else NotEligible("a service answers for the cases that it opened")
             if refusal is None:
-                await self._say(tx, review, VoteKind.INFO, text, principal)
+                said = await self._say(tx, review, VoteKind.INFO, text, principal)
                 await unpark(tx, self.parts, review)
-                given = self._event(review, "review.info_given", principal, to=review.asked_by, text=text)
+                given = self._event(review, "review.info_given", principal, to=review.asked_by, text=said)
                 await tell(tx, given)
         return await self._end(review_id, refusal, principal, VoteKind.INFO)
 
@@ -214,7 +215,9 @@ class Acts:
 
     async def _say(
         self, tx: Transaction, review: Review, kind: VoteKind, text: str, principal: Principal
-    ) -> None:
+    ) -> str:
+        """Put words on a review; returns the token that stands for them."""
+        words = await sealed_words(tx, self.parts, review, text)
         vote = Vote(
             id=self.parts.ids(),
             review_id=review.id,
@@ -223,12 +226,13 @@ class Acts:
             role=None,
             kind=kind,
             digest=review.digest,
-            comment=text,
+            comment=words,
             voted_at=self.parts.clock(),
         )
         await add_vote(tx, vote)
-        told = self._event(review, "vote.cast", principal, vote=vote.id, vote_kind=kind, comment=text)
+        told = self._event(review, "vote.cast", principal, vote=vote.id, vote_kind=kind, comment=words)
         await tell(tx, told)
+        return words
 
     async def _end(self, review_id: str, refusal: Exception | None, principal: Principal, act: str) -> Review:
         """The review as it stands now; a refusal goes on the record before it is raised."""

@@ -4,16 +4,20 @@ from datetime import datetime
 from typing import Any
 
 from checkpoints.audit import Event, tell
-from checkpoints.cases import Status, move_case
+from checkpoints.cases import Status, get_case, move_case
 from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
 from checkpoints.errors import ReviewAlreadyDecided, StaleDigest
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, decide_review, open_gates
+from checkpoints.sealing import Seal, keep_in
 from checkpoints.votes import Vote, votes_on
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
 from nodes.hours import Hours, after
 from nodes.permissions import Principal
+
+WORDS = "vote.words"
+"""The field under which what people write about reviews is sealed."""
 
 
 class NotEligible(Exception):
@@ -76,6 +80,15 @@ async def close(tx: Transaction, parts: Parts, review: Review, status: ReviewSta
         created_at=now,
     )
     await parts.queue.enqueue(tx, command)
+
+
+async def sealed_words(tx: Transaction, parts: Parts, review: Review, words: str) -> str:
+    """What somebody wrote about a review, put apart; the token stands for it in votes and events."""
+    case = await get_case(tx, review.case_id)
+    seal = Seal(case.id, case.sealing_key, parts.clock)
+    token = seal.token(WORDS, words)
+    await keep_in(tx, seal)
+    return token
 
 
 async def wait_for_people(tx: Transaction, case_id: str, at: datetime) -> bool:

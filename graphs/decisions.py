@@ -19,6 +19,7 @@ from graphs.closing import (
     close,
     leave_to_others,
     review_event,
+    sealed_words,
     unfit,
 )
 from graphs.electorate import Electorate, amount_of
@@ -148,6 +149,7 @@ class Decisions:
     async def _cast(
         self, tx: Transaction, review: Review, ballot: Ballot, principal: Principal, by: Eligibility
     ) -> None:
+        comment = await sealed_words(tx, self.parts, review, ballot.comment) if ballot.comment else None
         vote = Vote(
             id=self.parts.ids(),
             review_id=review.id,
@@ -160,7 +162,7 @@ class Decisions:
             kind=ballot.kind,
             digest=ballot.digest,
             reason_code=ballot.reason_code,
-            comment=ballot.comment,
+            comment=comment,
             voted_at=self.parts.clock(),
         )
         await add_vote(tx, vote)

@@ -10,19 +10,22 @@ from checkpoints.audit import tell
 from checkpoints.cases import Case, get_case
 from checkpoints.database import Transaction
 from checkpoints.reviews import Decision, Review, ReviewKind, ReviewStatus, get_review
+from checkpoints.sealing import Seal, StoredSeal, keep_in, tokens_in
 from checkpoints.session import open_session
 from checkpoints.votes import Vote, VoteKind, add_vote, votes_on
-from graphs.closing import NotEligible, close, review_event, unfit
+from graphs.closing import NotEligible, close, review_event, sealed_words, unfit
 from graphs.electorate import Electorate
 from graphs.judging import judge_on
 from graphs.wiring import Parts
 from nodes.action import Proposal, differences
-from nodes.edits import edited
+from nodes.edits import edited, patch_to
 from nodes.gateway import MOST_REVISIONS
 from nodes.judge import Judgement
 from nodes.permissions import Eligibility, Principal
 from nodes.rules import Outcome
+from nodes.sealing import sealed
 from nodes.shapes import Json
+from tools.contract import Arguments
 from tools.money import Money
 
 
@@ -48,14 +51,17 @@ class Preview:
 
     Attributes:
         changes: `[{field, before, after}]` of the arguments.
+        patch: the steps of the edit, the personal values in them sealed.
         judgement: what the rules say to the edited action.
         eligibility: whether the editor's own limit covers it.
     """
 
     review: Review
     changes: tuple[Json, ...]
+    patch: tuple[Json, ...]
     judgement: Judgement
     eligibility: Eligibility
+    seal: Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +81,26 @@ class Edits:
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id)
             case, votes = await get_case(tx, review.case_id), await votes_on(tx, review_id)
+            seal = StoredSeal.within(tx, case.id, case.sealing_key, self.parts.clock)
+            plain = await seal.opened(review.action["arguments"])
+        fitted = self._fitting(review, plain | edited(plain, patch))
         before = review.action["arguments"]
-        values = edited(before, patch)
-        self._fits(review, before | values)
-        vote = self._vote(review, patch, principal)
-        judgement = await self._judged(case, review, values, [*votes, vote])
+        steps = _sealed_patch(before, sealed(fitted, seal, review.tool), patch)
+        values = edited(before, steps)
+        vote = self._vote(review, steps, principal)
+        judgement = await self._judged(case, review, values, [*votes, vote], seal)
         async with self.parts.database.transaction() as tx:
             amount = self._amount(review, before | values)
             found = await Electorate(self.parts).eligibility(tx, review, principal, amount=amount)
         changes = tuple(differences(before, before | values, "arguments."))
-        return Preview(review=review, changes=changes, judgement=judgement, eligibility=found)
+        return Preview(
+            review=review,
+            changes=changes,
+            patch=tuple(steps),
+            judgement=judgement,
+            eligibility=found,
+            seal=seal,
+        )
 
     async def commit(
         self, review_id: str, digest: str, patch: Sequence[Json], comment: str, principal: Principal
@@ -100,8 +116,10 @@ class Edits:
             review = await get_review(tx, review_id, lock=True)
             refusal = await self._refusal(tx, review, digest, preview, principal)
             if refusal is None:
-                vote = self._vote(review, patch, principal)
-                await self._put(tx, replace(vote, comment=comment), preview)
+                words = await sealed_words(tx, self.parts, review, comment)
+                vote = replace(self._vote(review, preview.patch, principal), comment=words)
+                await keep_in(tx, preview.seal)
+                await self._put(tx, vote, preview)
                 return await get_review(tx, review_id)
             why = {"why": type(refusal).__name__, "message": str(refusal), "vote_kind": VoteKind.EDIT}
             await tell(tx, review_event(self.parts, review, "vote.denied", principal.actor, **why))
@@ -134,7 +152,9 @@ class Edits:
         await tell(tx, review_event(self.parts, review, "vote.cast", vote.person, **told))
         await close(tx, self.parts, review, ReviewStatus.SUPERSEDED, vote.person)
 
-    async def _judged(self, case: Case, review: Review, values: Json, votes: Sequence[Vote]) -> Judgement:
+    async def _judged(
+        self, case: Case, review: Review, values: Json, votes: Sequence[Vote], seal: Seal
+    ) -> Judgement:
         """The edited action as it will be judged, as if the edit were on record."""
         base = self.parts.workflows[review.workflow]
         workflow = await self.parts.rulebook.workflow(base, case.rules)
@@ -147,18 +167,20 @@ class Edits:
             votes=tuple(votes),
         )
         async with open_session(self.parts.database.engine) as session:
-            stored = judge_on(self.parts, workflow, session).decided
+            session.waiting.update(seal.waiting)
+            sealing = session.seal(case.id, case.sealing_key, self.parts.clock)
+            stored = judge_on(self.parts, workflow, session, sealing).decided
 
             async def decided(review_id: str) -> Decision | None:
                 return as_if if review_id == review.id else await stored(review_id)
 
-            judge = judge_on(self.parts, workflow, session, decided)
+            judge = judge_on(self.parts, workflow, session, sealing, decided)
             proposal = Proposal.from_json(review.shown["proposal"]).with_literals(values)
             return await judge.judge({"id": case.id, "event": case.event}, proposal)
 
-    def _fits(self, review: Review, arguments: Json) -> None:
+    def _fitting(self, review: Review, arguments: Json) -> Arguments:
         try:
-            self.parts.registry.describe(review.tool).arguments.model_validate(arguments)
+            return self.parts.registry.describe(review.tool).arguments.model_validate(arguments)
         except ValidationError as error:
             fields = [
                 {"field": ".".join(map(str, item["loc"])) or "arguments", "problem": item["msg"]}
@@ -183,3 +205,8 @@ class Edits:
             patch=steps,
             voted_at=self.parts.clock(),
         )
+
+
+def _sealed_patch(before: Json, after: Json, patch: Sequence[Json]) -> list[Json]:
+    """The patch as it is kept: as it came, or by whole arguments where any of them is personal."""
+    return patch_to(before, after) if tokens_in(after) else [dict(step) for step in patch]

@@ -11,9 +11,11 @@ from checkpoints.cases import Case, Status, add_case, case_of_event
 from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
 from checkpoints.rule_tables import tables_in_force
+from checkpoints.sealing import Seal, keep_in
 from graphs.wiring import Parts
 from nodes.judge import Judge, no_decision, no_deeds
 from nodes.permissions import Principal
+from nodes.sealing import sealed
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolRefused
 
@@ -77,6 +79,7 @@ class Intake:
             read=self._read,
             deeds=no_deeds,
             decided=no_decision,
+            sealing=Seal("", self.parts.secret(), self.parts.clock),
             clock=self.parts.clock,
         )
         try:
@@ -97,18 +100,19 @@ class Intake:
         data: dict[str, Any],
         principal: Principal,
     ) -> tuple[Case, bool]:
-        now = self.parts.clock()
+        now, fitted = self.parts.clock(), workflow.event.model_validate(data)
+        seal = Seal(self.parts.ids(), self.parts.secret(), self.parts.clock)
         case = Case(
-            id=self.parts.ids(),
+            id=seal.case_id,
             workflow=workflow.name,
             workflow_version=workflow.version,
             event_source=event.source,
             event_id=event.id,
-            event=data,
+            event=sealed(fitted, seal, "event"),
             rules=await tables_in_force(tx, workflow.name),
-            title=workflow.title(workflow.event.model_validate(data)),
+            title=workflow.title(fitted),
             opened_by=principal.actor,
-            sealing_key=self.parts.secret(),
+            sealing_key=seal.key,
             status=Status.RECEIVED,
             created_at=now,
             updated_at=now,
@@ -117,6 +121,7 @@ class Intake:
             known = await case_of_event(tx, event.source, event.id)
             assert known is not None
             return known, False
+        await keep_in(tx, seal)
         command = Command(
             id=self.parts.ids(),
             case_id=case.id,

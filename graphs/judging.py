@@ -5,11 +5,14 @@ from checkpoints.reviews import SessionReviews
 from checkpoints.session import Session
 from graphs.wiring import Parts
 from nodes.judge import Decided, Judge
+from nodes.sealing import Sealing
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record
 
 
-def judge_on(parts: Parts, workflow: Workflow, session: Session, decided: Decided | None = None) -> Judge:
+def judge_on(
+    parts: Parts, workflow: Workflow, session: Session, sealing: Sealing, decided: Decided | None = None
+) -> Judge:
     """A judge that reads records through the registry, and the past through the session."""
 
     async def read(tool: str, arguments: Arguments) -> Record:
@@ -20,6 +23,7 @@ def judge_on(parts: Parts, workflow: Workflow, session: Session, decided: Decide
         registry=parts.registry,
         read=read,
         deeds=SessionLedger(session).deeds_by,
+        sealing=sealing,
         decided=decided or SessionReviews(session).decision,
         clock=parts.clock,
     )

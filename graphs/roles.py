@@ -12,7 +12,7 @@ from nodes.agent import AgentRole, Output
 from nodes.gateway import GATEWAY
 from nodes.hours import Hours
 from nodes.judge import JUDGE
-from nodes.permissions import Permission, Permissions, Role, RolesUnfit, Verb
+from nodes.permissions import PERSONAL_DATA, Permission, Permissions, Role, RolesUnfit, Verb
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
 from nodes.strict_yaml import TableUnfit, load_yaml, parse_money
@@ -52,6 +52,8 @@ class _Person(_Strict):
     keeps: list[str] = []
     manages: list[str] = []
     breaks_glass: list[str] = []
+    unmasks: bool = False
+    erases: bool = False
     includes: list[Name] = []
 
 
@@ -131,7 +133,14 @@ class RoleFile(_Strict):
             )
             for tool in tools
         )
-        return Role(name=name, permissions=(*decides, *glass, *plain), includes=tuple(person.includes))
+        personal = tuple(
+            Permission(verb=verb, on=PERSONAL_DATA)
+            for verb, may in ((Verb.UNMASK, person.unmasks), (Verb.ERASE, person.erases))
+            if may
+        )
+        return Role(
+            name=name, permissions=(*decides, *glass, *plain, *personal), includes=tuple(person.includes)
+        )
 
     def _limit(self, text: str, place: str) -> Money:
         limit = parse_money(text, place)

@@ -128,7 +128,8 @@ class Runner:
     def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
         parts = self.parts
         reviews = SessionReviews(session)
-        judge = judge_on(parts, workflow, session)
+        sealing = session.seal(case.id, case.sealing_key, parts.clock)
+        judge = judge_on(parts, workflow, session, sealing)
         gateway = Gateway(
             judge=judge,
             registry=parts.registry,
@@ -147,6 +148,7 @@ class Runner:
             gateway=gateway,
             reviews=reviews,
             brain=parts.brain,
+            sealing=sealing,
             clock=parts.clock,
         )
 
@@ -187,6 +189,7 @@ def _case_state(case: Case) -> Json:
         "id": case.id,
         "workflow": case.workflow,
         "version": case.workflow_version,
+        "title": case.title,
         "opened_by": case.opened_by,
         "event": case.event,
     }

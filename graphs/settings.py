@@ -17,6 +17,7 @@ class Settings:
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
+        retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
     """
 
     database_url: str | None = None
@@ -25,6 +26,7 @@ class Settings:
     model: str | None = None
     sandbox_url: str | None = None
     notify_file: Path | None = None
+    retention_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -37,5 +39,6 @@ class Settings:
             people_file=Path(env.get("COUNTERSIGN_PEOPLE") or home / "people.yaml"),
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
+            retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
         )

@@ -7,8 +7,8 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
@@ -21,6 +21,7 @@ from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
+from graphs.retention import USUAL, read_retention
 from graphs.rulebook import Rulebook
 from graphs.settings import Settings
 from nodes.agent import Brain, Playbooks
@@ -62,6 +63,7 @@ class Parts:
     chance: Chance = random.random
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
+    retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -107,6 +109,7 @@ async def open_parts(
             people=People(settings.people_file, clock),
             clock=clock,
             ids=ids,
+            retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
         )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from checkpoints.canonical import digest
 from nodes.records import Records, as_evidence, reference, trust_of
+from nodes.sealing import Sealing
 from nodes.shapes import Json
 from tools.contract import Trust
 
@@ -148,11 +149,14 @@ def action_of(
     sources: dict[str, Json],
     *,
     workflow: str,
-    records: Records,
+    evidence: Mapping[str, str],
     rules: Json,
     expires_at: datetime,
 ) -> Json:
-    """The canonical action: everything that a signature binds (promise 3)."""
+    """The canonical action: everything that a signature binds (promise 3).
+
+    Arguments are as they will be, the personal ones sealed; evidence is by record its digest (`evidence_of`).
+    """
     return {
         "case": proposal.case_id,
         "workflow": workflow,
@@ -164,10 +168,15 @@ def action_of(
         "arguments": arguments,
         "sources": sources,
         "key": proposal.key,
-        "evidence": {name: digest(as_evidence(record)) for name, record in sorted(records.items())},
+        "evidence": dict(evidence),
         "rules": rules,
         "expires_at": expires_at.isoformat(),
     }
+
+
+def evidence_of(records: Records, sealing: Sealing) -> dict[str, str]:
+    """By record its digest, taken over commitments where it is personal."""
+    return {name: digest(as_evidence(name, record, sealing)) for name, record in sorted(records.items())}
 
 
 def differences(before: Json, after: Json, path: str = "") -> list[Json]:

@@ -9,8 +9,15 @@ from typing import Annotated, Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nodes.records import View
+from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
+from tools.contract import FieldClass, Marked, Trust
 
+Words = Annotated[str, Marked(field_class=FieldClass.PERSONAL, trust=Trust.MODEL)]
+"""An agent's free text: it may repeat what it has read, so it is kept as personal."""
+RecordName = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
+Clause = Annotated[str, Field(pattern=r"^[A-Z]{1,8}-[0-9][0-9.]{0,12}$")]
+"""A clause of a policy, such as RP-2.1."""
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -20,7 +27,7 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     confidence_percent: Percent = Field(description="How sure you are, from 0 to 100.")
-    evidence: list[str] = Field(max_length=20, description="Names of the records you rely on.")
+    evidence: list[RecordName] = Field(max_length=20, description="Names of the records you rely on.")
 
 
 class AgentUncertain(Exception):
@@ -105,7 +112,7 @@ class Playbooks:
         return Thought(output=self.of[role.name](everything), brain="playbook", obtained="playbook")
 
 
-def finding(role: AgentRole, thought: Thought) -> Json:
+def finding(role: AgentRole, thought: Thought, sealing: Sealing) -> Json:
     """What is recorded of a thought: the output beside agent, prompt, brain and how it was obtained."""
     return {
         "agent": role.name,
@@ -113,7 +120,7 @@ def finding(role: AgentRole, thought: Thought) -> Json:
         "prompt": role.prompt_digest,
         "brain": thought.brain,
         "obtained": thought.obtained,
-        "output": thought.output.model_dump(mode="json"),
+        "output": sealed(thought.output, sealing, f"agent.{role.name}"),
         "usage": dict(thought.usage),
     }
 

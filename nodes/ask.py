@@ -3,15 +3,17 @@
 from typing import Protocol
 
 from langgraph.runtime import Runtime
-from pydantic import BaseModel
 
+from checkpoints.canonical import digest
 from nodes.agent import AgentRole, AgentUncertain, LookUp, finding
 from nodes.context import Context
-from nodes.records import reference
+from nodes.records import Records, reference
+from nodes.retrieve import OutOfScope, remembered
 from nodes.shapes import Json
 from nodes.state import CaseState
 from nodes.story import Story
 from nodes.workflow import Workflow
+from tools.contract import ToolError
 from tools.registry import Registry
 
 
@@ -25,12 +27,18 @@ class Node(Protocol):
 def ask(agent: str) -> Node:
     """A node that asks one agent; outcome `ready`, or `uncertain` with the reason."""
 
-    async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:
+    async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
         story = Story(runtime, f"agent:{agent}")
         context = runtime.context
         role = context.workflow.agents[agent]
-        seen = dict(state["context"][agent])
-        look_ups = _look_ups(context.workflow, context.registry, role, context.case, seen)
+        try:
+            records = await remembered(context)
+        except (ToolError, OutOfScope) as failure:
+            reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
+            story.tell("agent.uncertain", reason=reason, message="the records cannot be read any more")
+            return {"outcome": "uncertain", "result": {"reason": reason}, "record": story.events}
+        seen = role.view.of(records)
+        look_ups = _look_ups(context.workflow, context.registry, role, records, seen)
         try:
             thought = await context.brain.think(role, seen, look_ups)
         except AgentUncertain as uncertain:
@@ -38,8 +46,8 @@ def ask(agent: str) -> Node:
             story.tell("agent.uncertain", reason=uncertain.reason, message=str(uncertain))
             return {"outcome": "uncertain", "result": {"reason": uncertain.reason}, "record": story.events}
         _tell_look_ups(story, thought.asked)
-        found = finding(role, thought)
-        story.tell("agent.found", **found)
+        found = finding(role, thought, context.sealing)
+        story.tell("agent.found", seen=digest(role.view.of(records, context.sealing)), **found)
         return {"findings": {agent: found}, "outcome": "ready", "record": story.events}
 
     return asked
@@ -47,20 +55,23 @@ def ask(agent: str) -> Node:
 
 def _tell_look_ups(story: Story, asked: tuple[Json, ...]) -> None:
     for look in asked:
-        story.tell("agent.looked_up" if look["allowed"] else "agent.denied", **look)
+        if look["allowed"]:
+            story.tell("agent.looked_up", **look)
+        else:  # in a model's own words
+            told = {name: story.sealing.token("agent.denied", look[name]) for name in ("tool", "arguments")}
+            story.tell("agent.denied", allowed=False, **told)
 
 
 def _look_ups(
-    workflow: Workflow, registry: Registry, role: AgentRole, case: Json, seen: Json
+    workflow: Workflow, registry: Registry, role: AgentRole, records: Records, seen: Json
 ) -> tuple[LookUp, ...]:
     """The role's look-ups, each bound to this case's own arguments; their answers leave the prompt."""
     sources = {source.name: source for source in workflow.sources}
-    event: dict[str, BaseModel] = {"event": workflow.event.model_validate(case["event"])}
     found: list[LookUp] = []
     for name in role.look_ups:
         source = sources[name]
         tool = registry.describe(source.tool)
-        given = {key: reference(event, str(path)) for key, path in source.arguments.items()}
+        given = {key: reference(records, str(path)) for key, path in source.arguments.items()}
         found.append(
             LookUp(
                 tool=tool.name,

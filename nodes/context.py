@@ -1,18 +1,27 @@
 """What a graph run is given: the collaborators of its nodes, handed over through LangGraph's Runtime."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from checkpoints.reviews import SessionReviews
 from nodes.agent import Brain
 from nodes.gateway import Gateway
 from nodes.judge import Judge
+from nodes.records import Records
+from nodes.sealing import Sealing
 from nodes.shapes import Json
 from nodes.workflow import Workflow
 from tools.registry import Registry
 
 Clock = Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a segment has read for its agents: in the process alone, never in the state."""
+
+    records: Records | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +39,9 @@ class Context:
     gateway: Gateway
     reviews: SessionReviews
     brain: Brain
+    sealing: Sealing
     clock: Clock
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def case_id(self) -> str:

@@ -100,7 +100,7 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
         "workflow": context.workflow.name,
         "tool": tool.name,
         "rule": verdict["row"],
-        "title": context.workflow.title(context.workflow.event.model_validate(context.case["event"])),
+        "title": str(context.case["title"]),
         "action": action,
         "digest": signed,
         "shown": shown | {"digest": told["shown"]},

@@ -11,15 +11,17 @@ from checkpoints.canonical import canonical
 from checkpoints.effects import EffectRow, EffectState, Grant, SessionLedger
 from checkpoints.errors import GrantUnusable
 from checkpoints.reviews import SessionReviews
+from checkpoints.sealing import SealBroken
 from nodes.action import Proposal
 from nodes.execution import End, Execution
 from nodes.judge import Judge, Judgement
 from nodes.permissions import Verb
 from nodes.rules import Outcome
+from nodes.sealing import sealed
 from nodes.shapes import Json
 from nodes.signature import Signature
 from nodes.signers import Signers
-from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
+from tools.contract import Call, Record, Tool, ToolError, ToolRefused
 from tools.registry import Capability, Registry
 
 MOST_REVISIONS = 8
@@ -215,10 +217,10 @@ class Gateway:
                 if found is not None:
                     return await self._done(effect, found, tell, reason="found")
         except ToolError as failure:
-            return await self._unknown(effect, f"find: {failure.reason}", tell)
+            return await self._unknown(effect, f"find_{failure.reason}", tell, str(failure))
         if tool.idempotent:
             return await self._call(effect, tell, in_doubt=effect.attempts > 0 and not asked)
-        return await self._unknown(effect, "an earlier call ended without an answer", tell)
+        return await self._unknown(effect, "no_answer", tell)
 
     async def _call(self, effect: EffectRow, tell: Tell, *, in_doubt: bool = False) -> Execution:
         """Call the tool; while an earlier call is in doubt, a refusal of this one settles nothing."""
@@ -228,33 +230,43 @@ class Gateway:
             return await refused(effect, "tool_version_changed", tell)
         if not self.judge.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:
             return await refused(effect, "not_permitted", tell)
-        arguments = tool.arguments.model_validate_json(canonical(effect.arguments))
+        try:
+            plain = await self.judge.sealing.opened(effect.arguments)
+        except SealBroken:
+            return await refused(effect, "arguments_erased", tell)
+        arguments = tool.arguments.model_validate_json(canonical(plain))
         await self.ledger.attempt(effect.key)
         try:
             record = await self.registry.call(self.capability, tool.name, arguments, Call(key=effect.key))
-        except OutcomeUnknown as unknown:
-            return await self._unknown(effect, str(unknown) or unknown.reason, tell)
         except ToolRefused as refusal:
-            return await refused(effect, str(refusal) or refusal.reason, tell)
+            return await refused(effect, refusal.reason, tell, str(refusal))
         except ToolError as failure:
-            return await self._unknown(effect, str(failure) or failure.reason, tell)
+            return await self._unknown(effect, failure.reason, tell, str(failure))
         return await self._done(effect, record, tell, reason="done")
 
     async def _done(self, effect: EffectRow, record: Record, tell: Tell, *, reason: str) -> Execution:
-        receipt = record.model_dump(mode="json")
+        receipt = sealed(record, self.judge.sealing, f"{effect.tool}.result")
         event = tell("effect.done", key=effect.key, tool=effect.tool, receipt=receipt, how=reason)
         await self.ledger.settle(effect.key, EffectState.DONE, event, receipt=receipt)
         return Execution(end=End.DONE, reason=reason, receipt=receipt)
 
-    async def _failed(self, effect: EffectRow, error: str, tell: Tell) -> Execution:
-        event = tell("effect.failed", key=effect.key, tool=effect.tool, error=error)
-        await self.ledger.settle(effect.key, EffectState.FAILED, event, error=error)
+    async def _failed(self, effect: EffectRow, error: str, tell: Tell, message: str = "") -> Execution:
+        await self._ended(effect, EffectState.FAILED, error, tell, message)
         return Execution(end=End.FAILED, reason=error)
 
-    async def _unknown(self, effect: EffectRow, error: str, tell: Tell) -> Execution:
-        event = tell("effect.unknown", key=effect.key, tool=effect.tool, error=error)
-        await self.ledger.settle(effect.key, EffectState.UNKNOWN, event, error=error)
+    async def _unknown(self, effect: EffectRow, error: str, tell: Tell, message: str = "") -> Execution:
+        await self._ended(effect, EffectState.UNKNOWN, error, tell, message)
         return Execution(end=End.UNKNOWN, reason=error)
+
+    async def _ended(
+        self, effect: EffectRow, state: EffectState, error: str, tell: Tell, message: str
+    ) -> None:
+        """Settle a deed that was not done, or of which that is not known; a system's own words are sealed."""
+        told: Json = {"key": effect.key, "tool": effect.tool, "error": error}
+        if message:
+            told["message"] = self.judge.sealing.token("tool.error", message)
+        event = tell(f"effect.{state}", **told)
+        await self.ledger.settle(effect.key, state, event, error=error)
 
 
 def undo_text(tool: Tool) -> str:

@@ -11,13 +11,15 @@ from pydantic import BaseModel, ValidationError
 from checkpoints.canonical import NotCanonical, digest
 from checkpoints.effects import EffectRow
 from checkpoints.reviews import Decision, ReviewStatus
+from checkpoints.sealing import SealBroken
 from checkpoints.votes import VoteKind
-from nodes.action import Proposal, action_of, resolve, same
+from nodes.action import Proposal, action_of, evidence_of, resolve, same
 from nodes.edits import edited
 from nodes.facts import FactsUnfit, typed
 from nodes.permissions import NotPermitted, Verb
 from nodes.records import Records, Source, UnresolvedReference, WindowStart, reference
 from nodes.rules import Consequence, Outcome, Verdict
+from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
 from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
@@ -81,6 +83,7 @@ class Judge:
     read: Read
     deeds: Deeds
     decided: Decided
+    sealing: Sealing
     clock: Callable[[], datetime]
 
     async def records(self, case: Json) -> Records:
@@ -91,7 +94,8 @@ class Judge:
                 order.
         """
         now = self.clock()
-        records: dict[str, BaseModel] = {"event": self.workflow.event.model_validate(case["event"])}
+        event = self.workflow.event.model_validate(await self.sealing.opened(case["event"]))
+        records: dict[str, BaseModel] = {"event": event}
         left = list(self.workflow.sources)
         while left:
             ready = [source for source in left if source.needs <= records.keys()]
@@ -144,25 +148,26 @@ class Judge:
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
             records = await self.records(case)
-            arguments, sources = self._arguments(proposal, records)
+            fitted, sources = await self._arguments(proposal, records)
         except ToolRefused as refusal:
             return self._unjudged(proposal, Outcome.INVESTIGATE, refusal.reason)
         except ToolError as failure:
             return self._unjudged(proposal, Outcome.INVESTIGATE, f"source_{failure.reason}")
         except UnresolvedReference:
             return self._unjudged(proposal, Outcome.INVESTIGATE, "unresolved_reference")
-        except (ValidationError, NotCanonical):
+        except (ValidationError, NotCanonical, SealBroken):
             return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
+        arguments = fitted.model_dump(mode="json")
         if self.out_of_scope(records) or _not_own(ruling, records, arguments):
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
         ledger = await self._ledger(ruling, proposal)
         facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
         action = action_of(
             proposal,
-            arguments,
+            sealed(fitted, self.sealing, proposal.tool),
             sources,
             workflow=self.workflow.name,
-            records=records,
+            evidence=evidence_of(records, self.sealing),
             rules={"table": verdict.table, "version": verdict.version, "digest": verdict.digest},
             expires_at=expires_at or self.clock() + GRANT_LIFE,
         )
@@ -179,11 +184,12 @@ class Judge:
         held = (proposal.proposer,)
         return self.workflow.permissions.decide(held, Verb.PROPOSE, proposal.tool).allowed
 
-    def _arguments(self, proposal: Proposal, records: Records) -> tuple[Json, dict[str, Json]]:
+    async def _arguments(self, proposal: Proposal, records: Records) -> tuple[Arguments, dict[str, Json]]:
+        """The arguments in clear; only literals are opened, for what a record says is just text."""
         tool = self.registry.describe(proposal.tool)
         values, sources = resolve(proposal, records)
-        fitted = tool.arguments.model_validate(values)
-        return fitted.model_dump(mode="json"), sources
+        literals = {name: values[name] for name in proposal.literals}
+        return tool.arguments.model_validate(values | await self.sealing.opened(literals)), sources
 
     async def _edits(self, proposal: Proposal) -> dict[str, str]:
         """The literals that are what a person last set them to, by an edit of an earlier revision."""

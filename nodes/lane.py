@@ -8,7 +8,7 @@ from nodes.context import Context
 from nodes.shapes import Json
 from nodes.state import CaseState
 
-_SHARED = ("case", "context", "findings")
+_SHARED = ("case", "findings")
 DONE = "done"
 
 

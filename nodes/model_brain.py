@@ -22,7 +22,7 @@ from langgraph.types import Command
 from pydantic import BaseModel, Field, ValidationError
 
 from checkpoints.canonical import NotCanonical, canonical
-from nodes.agent import AgentRole, AgentUncertain, LookUp, Thought, finding
+from nodes.agent import AgentRole, AgentUncertain, LookUp, Thought
 from nodes.shapes import Json
 
 _NOTE = (
@@ -101,7 +101,7 @@ class ModelBrain:
             asked=tuple(door.asked),
             usage=_usage(answer),
         )
-        _require_recordable([finding(role, thought), *thought.asked])
+        _require_recordable([output.model_dump(mode="json"), dict(thought.usage), *thought.asked])
         return thought
 
 

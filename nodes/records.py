@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
+from nodes.marks import MASK, mark_of, masked
+from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
-from tools.contract import FieldClass, Marked, Record, Trust
-
-MASK = "•••"
+from tools.contract import FieldClass, Trust
 
 Records = Mapping[str, BaseModel]
 
@@ -48,55 +46,28 @@ class View:
     fields: tuple[str, ...]
     clear: frozenset[str] = field(default_factory=frozenset)
 
-    def of(self, records: Records) -> Json:
-        """The records as this role sees them, JSON-shaped: `{record: {field: value}}`."""
+    def of(self, records: Records, sealing: Sealing | None = None) -> Json:
+        """The records as this role sees them, JSON-shaped: `{record: {field: value}}`.
+
+        With a seal, the personal values that it sees in clear are sealed, for whatever is kept.
+        """
         seen: Json = {}
         for path in self.fields:
             name, _, field_name = path.partition(".")
             if name in records and field_name in type(records[name]).model_fields:
-                seen.setdefault(name, {})[field_name] = self._value(records[name], path, field_name)
+                seen.setdefault(name, {})[field_name] = self._value(records[name], path, field_name, sealing)
         return seen
 
-    def _value(self, record: BaseModel, path: str, name: str) -> Any:
+    def _value(self, record: BaseModel, path: str, name: str, sealing: Sealing | None) -> Any:
         mark = mark_of(type(record), name)
         if mark.field_class is FieldClass.SECRET:
             return MASK
         if mark.field_class is FieldClass.PERSONAL and path not in self.clear:
             return MASK
-        return masked(getattr(record, name))
-
-
-def masked(value: Any) -> Any:
-    """JSON of a value in which the personal and secret fields of nested records are masked."""
-    match value:
-        case BaseModel():
-            return {
-                name: masked(getattr(value, name))
-                if mark_of(type(value), name).field_class in {FieldClass.PUBLIC, FieldClass.INTERNAL}
-                else MASK
-                for name in type(value).model_fields
-            }
-        case list() | tuple():
-            return [masked(item) for item in value]
-        case datetime():
-            return value.isoformat()
-        case StrEnum():
-            return value.value
-        case _:
-            return value
-
-
-def mark_of(model: type[BaseModel], name: str) -> Marked:
-    """The class and trust of a field; internal and of record unless it says otherwise."""
-    field_info = model.model_fields[name]
-    marks = [*_marks(field_info.annotation), *(m for m in field_info.metadata if isinstance(m, Marked))]
-    return marks[-1] if marks else Marked()
-
-
-def _marks(annotation: Any) -> list[Marked]:
-    """The marks that stand inside a type, as in `list[Annotated[str, Marked(…)]]`."""
-    own = [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Marked)]
-    return own + [mark for part in get_args(annotation) for mark in _marks(part)]
+        value = masked(getattr(record, name))
+        if mark.field_class is FieldClass.PERSONAL and sealing is not None and value is not None:
+            return sealing.token(path, value)
+        return value
 
 
 def reference(records: Records, path: str) -> Any:
@@ -114,6 +85,6 @@ def trust_of(records: Records, path: str) -> Trust:
     return mark_of(type(records[name]), field_name).trust
 
 
-def as_evidence(record: Record | BaseModel) -> Json:
-    """A record JSON-shaped in full, for digests."""
-    return record.model_dump(mode="json")
+def as_evidence(name: str, record: BaseModel, sealing: Sealing) -> Json:
+    """A record JSON-shaped, for digests: personal values by commitments, so that nothing can be guessed."""
+    return sealed(record, sealing, name, keep=False)

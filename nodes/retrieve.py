@@ -1,41 +1,53 @@
-"""Retrieve: read the case's records, check whose they are, and give each role only what it may see."""
+"""Retrieve: read the case's records and check whose they are; they stay in memory, never in the state."""
 
 from langgraph.runtime import Runtime
 
 from nodes.context import Context
 from nodes.records import Records
-from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
-from nodes.workflow import Workflow
 from tools.contract import ToolError, ToolRefused
+
+
+class OutOfScope(Exception):
+    """A record is somebody else's."""
 
 
 async def retrieve(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
     """Outcome `ready`, or `rejected` (records of somebody else) or `blocked` (a system does not answer)."""
     story = Story(runtime, "rule:retrieve")
-    judge, workflow = runtime.context.judge, runtime.context.workflow
+    context = runtime.context
+    context.memory.records = None
     try:
-        records = await judge.records(runtime.context.case)
+        records = await remembered(context)
     except ToolRefused as refusal:
         return _stopped(story, "rejected", refusal.reason, str(refusal))
     except ToolError as failure:
         return _stopped(story, "blocked", f"source_{failure.reason}", str(failure))
-    if strangers := judge.out_of_scope(records):
-        return _stopped(story, "rejected", "out_of_scope", "; ".join(strangers))
-    story.tell("context.retrieved", records=sorted(records), roles=sorted(workflow.agents))
-    return {
-        "context": _views(workflow, records),
-        "outcome": "ready",
-        "standing": standing("running"),
-        "record": story.events,
-    }
+    except OutOfScope as strangers:
+        story.tell("context.refused", reason="out_of_scope", message=str(strangers))
+        return {"outcome": "rejected", "result": {"reason": "out_of_scope"}, "record": story.events}
+    story.tell("context.retrieved", records=sorted(records), roles=sorted(context.workflow.agents))
+    return {"outcome": "ready", "standing": standing("running"), "record": story.events}
 
 
-def _views(workflow: Workflow, records: Records) -> Json:
-    return {name: role.view.of(records) for name, role in workflow.agents.items()}
+async def remembered(context: Context) -> Records:
+    """The case's records as this segment has read them; read, and checked, by whoever needs them first.
+
+    They stay in the process: after a crash another worker reads them again.
+
+    Raises:
+        OutOfScope: one is somebody else's.
+        ToolError: a system does not answer, or refuses.
+    """
+    if context.memory.records is None:
+        records = await context.judge.records(context.case)
+        if strangers := context.judge.out_of_scope(records):
+            raise OutOfScope("; ".join(strangers))
+        context.memory.records = records
+    return context.memory.records
 
 
 def _stopped(story: Story, outcome: str, reason: str, message: str) -> CaseState:
-    story.tell("context.refused", reason=reason, message=message)
+    story.tell("context.refused", reason=reason, message=story.sealing.token("tool.error", message))
     return {"outcome": outcome, "result": {"reason": reason}, "record": story.events}

@@ -1,4 +1,4 @@
-"""What travels through a graph: JSON shapes only, and counted as writable by an attacker."""
+"""What travels through a graph: JSON shapes only, nothing personal in clear, and writable by an attacker."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, TypedDict
@@ -17,8 +17,8 @@ class CaseState(TypedDict, total=False):
     """The state of a case.
 
     Attributes:
-        case: `{id, workflow, version, opened_by, event}`, to be shown; nodes read the Context's instead.
-        context: for each agent role the fields it may see, already masked.
+        case: `{id, workflow, version, title, opened_by, event}`, to be shown; nodes read the
+            Context's instead.
         findings: for each agent role what it said.
         proposal: the action proposed last; references, not values.
         verdict: what the rules said to it, with the action as resolved.
@@ -30,7 +30,6 @@ class CaseState(TypedDict, total=False):
     """
 
     case: Json
-    context: Annotated[Json, merged]
     findings: Annotated[Json, merged]
     proposal: Json
     verdict: Json

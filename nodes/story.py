@@ -21,6 +21,7 @@ class Story:
         self._task_id = runtime.execution_info.task_id
         self._context = runtime.context
         self._actor = actor
+        self.sealing = runtime.context.sealing
         self.events: list[Json] = []
 
     def tell(self, kind: str, *, actor: str | None = None, **data: Any) -> None:

@@ -18,7 +18,7 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     story.tell("verdict.given", stage="proposal", **judged)
     then = judgement.verdict.then
     verdict = judged | {
-        "evidence": context.workflow.reviewer_view.of(judgement.records),
+        "evidence": context.workflow.reviewer_view.of(judgement.records, context.sealing),
         "due": {"seconds": int(then.due.total_seconds()), "working": then.working},
         "ladder": [
             {

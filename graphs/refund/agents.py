@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nodes.agent import Output
+from nodes.agent import Clause, Output, Words
 from nodes.shapes import Json
 
 _SURE = 90
@@ -15,15 +15,19 @@ class Triage(Output):
     """What a request is about."""
 
     kind: Literal["refund", "question", "complaint", "other"] = Field(description="What the ticket asks for.")
-    summary: Annotated[str, Field(max_length=600)] = Field(description="The request in one or two sentences.")
+    summary: Annotated[Words, Field(max_length=600)] = Field(
+        description="The request in one or two sentences."
+    )
 
 
 class Assessment(Output):
     """What the refund policy says to a request."""
 
     recommendation: Literal["refund", "decline"] = Field(description="Whether the policy supports a refund.")
-    reason: Annotated[str, Field(max_length=1000)] = Field(description="Why, in plain words, for a reviewer.")
-    policy: list[str] = Field(max_length=10, description="The clauses relied on, such as RP-2.1.")
+    reason: Annotated[Words, Field(max_length=1000)] = Field(
+        description="Why, in plain words, for a reviewer."
+    )
+    policy: list[Clause] = Field(max_length=10, description="The clauses relied on, such as RP-2.1.")
 
 
 def triage_playbook(view: Json) -> Triage:

@@ -13,7 +13,7 @@ from nodes.records import Records
 from nodes.shapes import Json
 from nodes.windows import Entry
 from nodes.workflow import EventData
-from tools.contract import Record, Trust
+from tools.contract import FieldClass, Marked, Record, Trust
 from tools.money import Currency, Money
 from tools.sandbox.customers import Customer, CustomerId
 from tools.sandbox.fraud import FraudSignals
@@ -58,7 +58,7 @@ class ReplyDraft(Record):
     """Our own words about a refund that is on record."""
 
     template: str
-    body: str
+    body: Annotated[str, Marked(field_class=FieldClass.PERSONAL)]
 
 
 class RefundFacts(Facts):

@@ -16,6 +16,7 @@ from nodes.action import Proposal, Ref
 from nodes.judge import Judge, no_decision, no_deeds
 from nodes.rules import Against, Outcome, RuleTable, Verdict
 from tests.house import LEE, House, refund_event
+from tests.seals import a_seal
 from tools.contract import Arguments, Call, Record
 from tools.money import Money
 from tools.sandbox.cast import CAST
@@ -437,6 +438,7 @@ async def judged(house: House, event: CloudEvent, **arguments: Any) -> Outcome:
         read=read,
         deeds=no_deeds,
         decided=no_decision,
+        sealing=a_seal(),
         clock=parts.clock,
     )
     return (await judge.judge({"event": event.data}, proposal)).verdict.outcome

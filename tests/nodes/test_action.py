@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from checkpoints.canonical import NotCanonical, canonical, digest
-from nodes.action import Proposal, Ref, action_of, differences, resolve
+from nodes.action import Proposal, Ref, action_of, differences, evidence_of, resolve
 from nodes.records import UnresolvedReference
+from tests.seals import a_seal
 from tools.contract import Marked, Record, Trust
 from tools.money import Money
 
@@ -331,7 +332,7 @@ def action(proposal: Proposal = REFUND, **changes: Any) -> dict[str, Any]:
         arguments,
         sources,
         workflow="refund",
-        records=records,
+        evidence=evidence_of(records, a_seal()),
         rules={"table": "refund", "version": "2026-11-01", "digest": "abc"},
         expires_at=datetime(2026, 11, 27, tzinfo=UTC),
     )

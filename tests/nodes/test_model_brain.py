@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from graphs.refund.agents import Assessment, Triage
 from graphs.refund.workflow import refund_workflow
 from nodes.agent import AgentRole, AgentUncertain, LookUp, Thought
+from nodes.marks import MASK
 from nodes.model_brain import ModelBrain
-from nodes.records import MASK
 from tests.fakes.openai_server import (
     API_KEY,
     Answer,

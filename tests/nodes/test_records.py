@@ -16,17 +16,10 @@ from pydantic import BaseModel
 from graphs.refund import refund_workflow
 from graphs.refund.records import RefundRequest, RefundTarget
 from nodes.judge import Judge, no_decision, no_deeds
-from nodes.records import (
-    MASK,
-    UnresolvedReference,
-    View,
-    as_evidence,
-    mark_of,
-    masked,
-    reference,
-    trust_of,
-)
+from nodes.marks import MASK, mark_of, masked
+from nodes.records import UnresolvedReference, View, as_evidence, reference, trust_of
 from nodes.workflow import Workflow
+from tests.seals import a_seal
 from tools.contract import Arguments, FieldClass, Marked, Record, Trust
 from tools.registry import Registry
 from tools.sandbox.customers import Customer
@@ -328,13 +321,15 @@ def test_a_reference_is_trusted_as_its_field_is() -> None:
     assert untrusted_fields(records) == ["letter.text"]
 
 
-def test_evidence_is_the_whole_record_masked_nowhere() -> None:
-    assert as_evidence(Card()) == {
+def test_evidence_is_the_whole_record_with_commitments_for_what_is_personal() -> None:
+    seal = a_seal()
+    assert as_evidence("card", Card(), seal) == {
         "brand": "canary:card.brand",
-        "number": "canary:card.number",
-        "code": "canary:card.code",
+        "number": seal.token("card.number", "canary:card.number", keep=False),
+        "code": MASK,
         "kept": "canary:card.kept",
     }
+    assert seal.waiting == {}
 
 
 @UNHURRIED
@@ -368,6 +363,7 @@ class Scoped:
             read=_unread,
             deeds=no_deeds,
             decided=no_decision,
+            sealing=a_seal(),
             clock=lambda: NOW,
         )
         return judge.out_of_scope(self.records())

@@ -19,6 +19,7 @@ from nodes.records import View
 from nodes.rule_files import read_table
 from nodes.rules import Outcome, RuleTable
 from nodes.workflow import EventData, Ruling, Workflow
+from tests.seals import a_seal
 from tools.contract import Arguments, Call, Effect, Record, Tool, Trust
 from tools.money import Money
 from tools.registry import Registry
@@ -485,6 +486,7 @@ class Painter:
             read=read,
             deeds=no_deeds,
             decided=no_decision,
+            sealing=a_seal(),
             clock=lambda: NOW,
         )
         return await judge.judge({"event": {"wall_id": "W-1"}}, self.proposal())

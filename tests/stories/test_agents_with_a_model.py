@@ -16,8 +16,8 @@ from checkpoints.worker import Drained
 from graphs.refund.agents import Assessment, Triage
 from graphs.wiring import Parts, choose_brain
 from nodes.agent import AgentRole
+from nodes.marks import MASK
 from nodes.model_brain import ModelBrain
-from nodes.records import MASK
 from tests.fakes.openai_server import (
     API_KEY,
     Answer,

@@ -12,8 +12,8 @@ from checkpoints.votes import VoteKind
 from graphs.closing import NotEligible, ReviewExpired
 from graphs.decisions import Ballot, Decisions
 from graphs.settings import Settings
+from nodes.marks import MASK
 from nodes.permissions import Kind, Principal
-from nodes.records import MASK
 from tests.house import FINN, LEE, SHOP, House, ManualClock
 from tools.sandbox.cast import CAST
 

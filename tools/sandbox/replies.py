@@ -58,7 +58,7 @@ class ReplyToTicket(Arguments):
     ticket_id: TicketId
     customer_id: CustomerId
     template: TemplateName
-    body: ReplyText
+    body: Annotated[ReplyText, Marked(field_class=FieldClass.PERSONAL, trust=Trust.MODEL)]
 
 
 class RetractReply(Arguments):
