@@ -12,6 +12,7 @@ from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_tables import rules
 from api.client import Client, Problem, TokenUnfit, Unreachable
+from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, say
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
@@ -49,6 +50,7 @@ _EXPECTED = (
 
 def main() -> None:
     """Run the command line; an expected failure is one clear line and exit code 1."""
+    configure()
     try:
         app()
     except _EXPECTED as error:
