@@ -19,6 +19,7 @@ from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.settings import Settings
+from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
@@ -40,6 +41,7 @@ _EXPECTED = (
     PeopleFileUnfit,
     NotifyFileUnfit,
     TableUnfit,
+    TracingUnfit,
     Problem,
     Unreachable,
     TokenUnfit,
@@ -78,6 +80,7 @@ def up(
         ):
             say(f"Countersign listens on {url}")
             say(f"People file: {settings.people_file}")
+            say(parts.tracer.where)
             if not known.people:
                 say("Nobody can come in yet: countersign people add maya --role support_lead")
             await until_signal(work)
@@ -96,6 +99,7 @@ def worker(
     async def run(settings: Settings) -> None:
         async with open_parts(settings) as parts, working(parts, concurrency=concurrency) as work:
             say("The worker takes jobs.")
+            say(parts.tracer.where)
             await until_signal(work)
 
     start(run)

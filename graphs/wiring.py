@@ -23,6 +23,7 @@ from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
 from graphs.rulebook import Rulebook
 from graphs.settings import Settings
+from graphs.tracing import UNTRACED, Tracer, open_tracer
 from nodes.agent import Brain, Playbooks
 from nodes.workflow import Workflow
 from tools.registry import Capability, Registry
@@ -62,6 +63,7 @@ class Parts:
     chance: Chance = random.random
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
+    tracer: Tracer = UNTRACED
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -82,8 +84,9 @@ def new_id() -> str:
 async def open_parts(
     settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id
 ) -> AsyncIterator[Parts]:
-    """Open everything; raises DatabaseUnusable or PostgresUnavailable with one clear line."""
+    """Open everything; raises DatabaseUnusable, PostgresUnavailable or TracingUnfit with one clear line."""
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
         url, sandbox_url = await stack.enter_async_context(addresses(settings))
         database = await stack.enter_async_context(open_database(url))
         if settings.database_url is None:
@@ -108,6 +111,7 @@ async def open_parts(
             clock=clock,
             ids=ids,
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
+            tracer=tracer,
         )
 
 

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nodes.records import View
 from nodes.shapes import Json
 
+LOOK_UP = "countersign.look_up"
+"""The callback event of a look-up, `{tool, allowed}`; a tool that does not exist has no name there."""
+
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
