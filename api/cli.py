@@ -79,8 +79,8 @@ def up(
             serving(parts, host=host, port=port) as url,
         ):
             say(f"Countersign listens on {url}")
-            say(f"People file: {settings.people_file}")
             say(parts.tracer.where)
+            say(f"People file: {settings.people_file}")
             if not known.people:
                 say("Nobody can come in yet: countersign people add maya --role support_lead")
             await until_signal(work)
@@ -98,8 +98,8 @@ def worker(
 
     async def run(settings: Settings) -> None:
         async with open_parts(settings) as parts, working(parts, concurrency=concurrency) as work:
-            say("The worker takes jobs.")
             say(parts.tracer.where)
+            say("The worker takes jobs.")
             await until_signal(work)
 
     start(run)

@@ -12,6 +12,7 @@ Read = Callable[[Any], Any]
 """A value as it may leave, or None."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,99}")
+_TITLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,99}")
 _WORD = re.compile(r"[a-z][a-z_]{0,39}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST = 10**12
@@ -20,6 +21,11 @@ _MOST = 10**12
 def name(value: Any) -> str | None:
     """A name that code or configuration gave: no blank, no `@`, no more than 100 characters."""
     return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+
+
+def title(value: Any) -> str | None:
+    """A name that may have blanks in it, as those of tables do."""
+    return value if isinstance(value, str) and _TITLE.fullmatch(value) else None
 
 
 def word(value: Any) -> str | None:
@@ -77,7 +83,7 @@ def look_up(told: Any) -> tuple[str, Json]:
 def _verdict(verdict: Any) -> Json:
     said = _at(verdict, "outcome")
     outcome = {"verdict": said} if isinstance(said, str) and said in set(Outcome) else {}
-    table = _read(_at(verdict, "table"), {"name": name, "version": name, "digest": digest})
+    table = _read(_at(verdict, "table"), {"name": title, "version": name, "digest": digest})
     return {**outcome, **_read(verdict, {"row": name}), **{f"table_{key}": table[key] for key in table}}
 
 
