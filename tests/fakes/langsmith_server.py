@@ -51,10 +51,11 @@ class Answer:
 
 @dataclass(slots=True)
 class LangSmithServer:
-    """A running server: where it is, what it was sent, and what it answers with."""
+    """A running server: where it is, what it was sent, and what it answers with, everywhere or at one path."""
 
     url: str = ""
     answer: Answer = Answer()
+    answers: dict[str, Answer] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     answered: int = 0
     runs: dict[str, Json] = field(default_factory=dict)
@@ -98,7 +99,7 @@ class LangSmithServer:
         self.connections.append(task)
         try:
             request = await _received(reader)
-            answer = self.answer
+            answer = self.answers.get(request.path, self.answer)
             await self._keep(request, answer)
             if answer.hangs:
                 await self._until_the_end(reader)
