@@ -61,8 +61,8 @@ def run_id(seed: str, at: datetime) -> UUID:
 class Watch(BaseCallbackHandler):
     """Notes the runs of one segment: its steps, and within an agent's step its calls and look-ups.
 
-    It reads names, times and what `trace_facts` lets through, waits for nothing, and raises nothing, for what a
-    handler raises LangChain logs with its text.
+    It reads names, times and what `trace_facts` lets through, and waits for nothing. It raises nothing,
+    for LangChain would log the text.
     """
 
     run_inline = True  # on the event loop: noting is faster than any thread would be found

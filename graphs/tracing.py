@@ -144,6 +144,7 @@ async def open_tracer(tracing: Tracing, clock: Callable[[], datetime]) -> AsyncI
     if not tracing.asked or tracing.api_key is None:
         yield Untraced(": LANGSMITH_API_KEY is not set" if tracing.asked else "")
         return
+    _require_address(tracing.endpoint)
     post = Post(tracing)
     try:
         yield LangSmithTracer(tracing, post, clock)
@@ -158,6 +159,17 @@ def _require_modern() -> None:
             raise TracingUnfit(
                 f"{name} is of an older LangChain: unset it, and set LANGSMITH_TRACING instead"
             )
+
+
+def _require_address(endpoint: str) -> None:
+    """Raise TracingUnfit, without quoting it, for what is no address: there may be a password in it."""
+    try:
+        at = urlsplit(endpoint)
+        fits = at.scheme in {"http", "https"} and bool(at.hostname) and at.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise TracingUnfit("LANGSMITH_ENDPOINT is no address that begins with https:// or http://")
 
 
 def _about(command: Command, case: Case) -> Json:

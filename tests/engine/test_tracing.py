@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from checkpoints.cases import Status
+from checkpoints.worker import Drained
 from graphs.rulebook import Rulebook
 from graphs.wiring import Parts
 from nodes.rules import Consequence, Outcome
@@ -125,6 +126,22 @@ async def test_a_case_that_fails_is_told_by_the_kind_of_its_error(
         "failed",
     )
     assert steps(server, root)["assess"].get("error") == "LookupError"
+
+
+async def test_a_segment_that_is_drained_is_no_failure(parts: Parts, server: LangSmithServer) -> None:
+    async with traced(parts, server.url) as with_traces:
+        house = watched(House(with_traces), lambda _: drain())
+
+        async def drain() -> None:
+            house.runner.drain()
+
+        await house.send(SMALL)
+        with pytest.raises(Drained):
+            await house.work()
+        (root,) = await server.traces(1)
+
+    assert (told(root)["outcome"], root.get("error")) == ("drained", None)
+    assert list(steps(server, root)) == ["retrieve", "triage"]
 
 
 async def test_every_run_hangs_below_its_parent_in_ids_and_in_order(

@@ -176,3 +176,12 @@ async def test_two_destinations_at_once_are_one_clear_line(
     with pytest.raises(TracingUnfit, match=r"^You cannot provide both LANGSMITH_ENDPOINT"):
         async with open_tracer(Tracing(asked=True, api_key=KEY, endpoint=nowhere), parts.clock):
             pass
+
+
+@pytest.mark.parametrize("endpoint", ["smith.example", "ftp://a/b", "https://", "http://[::1", "http://a:b"])
+async def test_an_address_that_is_none_is_one_clear_line_that_does_not_quote_it(
+    parts: Parts, endpoint: str
+) -> None:
+    with pytest.raises(TracingUnfit, match=r"^LANGSMITH_ENDPOINT is no address that begins with"):
+        async with open_tracer(Tracing(asked=True, api_key=KEY, endpoint=endpoint), parts.clock):
+            pass

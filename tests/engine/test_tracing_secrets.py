@@ -38,6 +38,11 @@ async def server() -> AsyncIterator[LangSmithServer]:
         yield running
 
 
+def read_anew() -> None:
+    """Have the client read the environment again: it keeps what it has read."""
+    get_env_var.cache_clear()  # type: ignore[attr-defined] # its overloads hide that it is cached
+
+
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, server: LangSmithServer) -> Iterator[pytest.MonkeyPatch]:
     """An environment in which LangChain's own tracer sends everything to the server, from now on."""
@@ -45,12 +50,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, server: LangSmithServer) -> Ite
     monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
     monkeypatch.setenv("LANGCHAIN_REVISION_ID", f"{MARK}-revision")
     monkeypatch.setenv("OPENAI_API_KEY", f"sk-{MARK}")
-    get_env_var.cache_clear()
+    read_anew()
     yield monkeypatch
     if run_trees._CLIENT is not None:
         run_trees._CLIENT.close(timeout=5)
         run_trees._CLIENT = None
-    get_env_var.cache_clear()
+    read_anew()
 
 
 @pytest.fixture
@@ -148,7 +153,7 @@ async def test_langchain_itself_sends_nothing_of_a_case(
     parts: Parts, server: LangSmithServer, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("LANGSMITH_API_KEY", KEY)
-    get_env_var.cache_clear()
+    read_anew()
     async with advised(parts) as (house, _):
         assert (await house.after(SMALL)).status is Status.CLOSED
     await RunnableLambda(lambda said: said).ainvoke("outside of any case")
@@ -187,7 +192,7 @@ async def test_without_both_a_wish_and_a_key_nothing_is_sent(
     environment.delenv("LANGSMITH_TRACING")
     for name, value in tracing.items():
         environment.setenv(name, value)
-    get_env_var.cache_clear()
+    read_anew()
     read = Tracing.from_environment(os.environ)
     async with open_tracer(read, parts.clock) as tracer:
         assert (await House(replace(parts, tracer=tracer)).after(SMALL)).status is Status.CLOSED

@@ -1,4 +1,4 @@
-"""LangSmith's ingestion behind a real socket: it keeps every byte, decodes the runs, and answers as it is told.
+"""LangSmith's ingestion behind a real socket: it keeps every byte, decodes the runs, answers as it is told.
 
 It is spoken to by the installed client: `GET /info`, `POST /runs/multipart`, `POST /runs/batch`, `POST /runs`
 and `PATCH /runs/{id}`.
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(slots=True)
 class LangSmithServer:
-    """A running server: where it is, what it was sent, and what it answers with, everywhere or at one path."""
+    """A running server: where it is, what it was sent, and what it answers with, anywhere or at one path."""
 
     url: str = ""
     answer: Answer = Answer()
@@ -115,7 +115,7 @@ class LangSmithServer:
     async def _keep(self, request: Request, answer: Answer) -> None:
         async with self.news:
             self.requests.append(request)
-            if answer.status < 300 and not answer.hangs:  # noqa: PLR2004 - what succeeds is kept
+            if answer.status < 300 and not answer.hangs:
                 for run in decoded(request):
                     self.runs.setdefault(run["id"], {}).update(run)
             self.news.notify_all()
