@@ -20,6 +20,7 @@ from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.settings import Settings
+from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
@@ -41,6 +42,7 @@ _EXPECTED = (
     PeopleFileUnfit,
     NotifyFileUnfit,
     TableUnfit,
+    TracingUnfit,
     Problem,
     Unreachable,
     TokenUnfit,
@@ -79,6 +81,7 @@ def up(
             serving(parts, host=host, port=port) as url,
         ):
             say(f"Countersign listens on {url}")
+            say(parts.tracer.where)
             say(f"People file: {settings.people_file}")
             if not known.people:
                 say("Nobody can come in yet: countersign people add maya --role support_lead")
@@ -97,6 +100,7 @@ def worker(
 
     async def run(settings: Settings) -> None:
         async with open_parts(settings) as parts, working(parts, concurrency=concurrency) as work:
+            say(parts.tracer.where)
             say("The worker takes jobs.")
             await until_signal(work)
 
