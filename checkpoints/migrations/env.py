@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from checkpoints.schema import metadata
+from checkpoints import record_schema, schema
 
+assert record_schema.metadata is schema.metadata, "both kinds of tables are compared"
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=schema.metadata,
     transaction_per_migration=True,
 )
 with context.begin_transaction():
