@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
+from checkpoints.application_role import Standing, standing
 from checkpoints.database import Database, open_database, sibling
-from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
+from checkpoints.embedded import APPLICATION, EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import migrate, require_migrated
 from checkpoints.queue import Queue, queue_app
@@ -43,6 +44,15 @@ Chance = Callable[[], float]
 def new_secret() -> str:
     """64 hex digits that nobody can guess."""
     return secrets.token_hex(32)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Addresses:
+    """Where the databases are: ours as we run, ours as whoever owns it, and the sandbox company's."""
+
+    ours: str
+    owner: str
+    sandbox: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,13 +94,13 @@ async def open_parts(
 ) -> AsyncIterator[Parts]:
     """Open everything; raises DatabaseUnusable or PostgresUnavailable with one clear line."""
     async with AsyncExitStack() as stack:
-        url, sandbox_url = await stack.enter_async_context(addresses(settings))
-        database = await stack.enter_async_context(open_database(url))
+        where = await stack.enter_async_context(addresses(settings))
         if settings.database_url is None:
-            await migrate(database)
-        else:
-            await require_migrated(database)
-        sandbox = await stack.enter_async_context(open_sandbox(sandbox_url, clock=clock))
+            await bring_up(where)
+        database = await stack.enter_async_context(open_database(where.ours))
+        await require_migrated(database)
+        await _warned(database)
+        sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
         refund = refund_workflow()
@@ -112,15 +122,46 @@ async def open_parts(
 
 
 @asynccontextmanager
-async def addresses(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+async def addresses(settings: Settings) -> AsyncIterator[Addresses]:
     """The addresses of our database and of the sandbox's, on the embedded server unless one is set."""
     if settings.database_url is not None:
-        yield settings.database_url, settings.sandbox_url or sibling(settings.database_url, SANDBOX)
+        url = settings.database_url
+        sandbox = settings.sandbox_url or sibling(url, SANDBOX)
+        yield Addresses(ours=url, owner=settings.migrate_url or url, sandbox=sandbox)
         return
     async with embedded_postgres(settings.home / "postgres") as server, kept_running(server):
+        await server.create_role()
         await server.create_database(DATABASE)
         await server.create_database(SANDBOX)
-        yield server.url(DATABASE), settings.sandbox_url or server.url(SANDBOX)
+        yield Addresses(
+            ours=server.url(DATABASE, APPLICATION),
+            owner=server.url(DATABASE),
+            sandbox=settings.sandbox_url or server.url(SANDBOX),
+        )
+
+
+async def bring_up(where: Addresses) -> Standing:
+    """Migrate our database as its owner and let the role that we run as use it; returns its standing.
+
+    Raises:
+        DatabaseUnusable: one of the two addresses leads nowhere, or they lead to two databases.
+    """
+    async with open_database(where.ours) as ours, open_database(where.owner) as owner:
+        async with ours.connection() as ours_, owner.connection() as owners:
+            runs, owns = await standing(ours_), await standing(owners)
+        await migrate(owner, None if runs.role == owns.role else runs.role)
+        await require_migrated(ours)
+        async with ours.connection() as connection:
+            return await standing(connection)
+
+
+async def _warned(database: Database) -> Standing:
+    """The standing of the role we run as, with a line in the log if it is more than it should be."""
+    async with database.connection() as connection:
+        found = await standing(connection)
+    if found.warning:
+        logger.warning("%s", found.warning)
+    return found
 
 
 @asynccontextmanager

@@ -50,12 +50,12 @@ async def test_verify_ends_with_1_when_the_log_was_altered(house: House, setting
     assert whole.code == 0
     assert "The log holds." in whole.out
 
-    await house.rows("UPDATE audit_events SET actor = 'person:max' WHERE kind = 'event.received'")
+    await house.tamper("UPDATE audit_events SET actor = 'person:max' WHERE kind = 'event.received'")
     altered = await countersign("verify", env=env)
     assert altered.code == 1
     assert "event.received" in altered.out
     assert "The log holds." not in altered.out
-    await house.rows("UPDATE audit_events SET actor = 'service:shop' WHERE kind = 'event.received'")
+    await house.tamper("UPDATE audit_events SET actor = 'service:shop' WHERE kind = 'event.received'")
 
 
 async def test_a_database_that_cannot_be_reached_is_one_clear_line(
