@@ -1,6 +1,6 @@
 """The role that Countersign runs as: what it may do with each table, and that the log is not its own.
 
-Who migrates owns the tables. Who runs may add to the audit log, and can neither change nor remove what is in it.
+Who migrates owns the tables. Who runs may add to the audit log, and changes and removes nothing in it.
 """
 
 from collections.abc import Iterable
@@ -58,7 +58,7 @@ _LACKING = """
 SELECT name FROM unnest(%s::text[], %s::text[]) AS wanted (name, privilege)
 WHERE NOT coalesce(has_table_privilege(to_regclass(name), privilege), false) GROUP BY name ORDER BY name
 """
-# Whoever may set triggers can have additions dropped in silence; whoever may become the owner can do anything.
+# Whoever may set triggers can drop additions in silence; whoever may become the owner can do anything.
 _STANDING = """
 SELECT current_user AS role, bool_or(
     pg_has_role(c.relowner, 'MEMBER') OR has_any_column_privilege(c.oid, 'UPDATE')
@@ -138,7 +138,7 @@ async def _differing(
 
 async def _set(cursor: AsyncCursor[DictRow], role: str, what: str, privileges: Iterable[str]) -> None:
     # `what` and the privileges come from this file and the catalogue, which quotes.
-    on, to = SQL(what), Identifier(role)  # type: ignore[arg-type]
+    on, to = SQL(what), Identifier(role)
     await cursor.execute(SQL("REVOKE ALL ON {} FROM {}").format(on, to))
-    granted = SQL(", ").join(SQL(privilege) for privilege in sorted(privileges))  # type: ignore[arg-type]
+    granted = SQL(", ").join(SQL(privilege) for privilege in sorted(privileges))
     await cursor.execute(SQL("GRANT {} ON {} TO {}").format(granted, on, to))

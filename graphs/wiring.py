@@ -18,6 +18,7 @@ from checkpoints.embedded import APPLICATION, EmbeddedPostgres, embedded_postgre
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import migrate, require_migrated
 from checkpoints.queue import Queue, queue_app
+from graphs.configuration import ConfigurationRecord, settled
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
@@ -73,6 +74,10 @@ class Parts:
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
 
+    def configuration(self) -> ConfigurationRecord:
+        """What tells the log how Countersign is configured."""
+        return ConfigurationRecord(self.database, self.people, self.clock, self.ids)
+
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
         return next((w for w in self.workflows.values() if w.event_type == event_type), None)
@@ -99,14 +104,14 @@ async def open_parts(
             await bring_up(where)
         database = await stack.enter_async_context(open_database(where.ours))
         await require_migrated(database)
-        await _warned(database)
+        standing_ = await _warned(database)
         sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
         refund = refund_workflow()
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped([refund], clock())
-        yield Parts(
+        parts = Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
@@ -119,6 +124,11 @@ async def open_parts(
             ids=ids,
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
         )
+        running = settled(
+            model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
+        )
+        await parts.configuration().opened(parts.workflows, running)
+        yield parts
 
 
 @asynccontextmanager
