@@ -28,7 +28,7 @@ channels:
   - {name: ops, kind: webhook, url: "https://hooks.example.com/secret-path", secret_env: HOOK_SECRET}
 """
 RECORDED = """
-SELECT kind, actor, case_id, data FROM audit_events WHERE kind LIKE 'configuration.%' ORDER BY seq
+SELECT kind, actor, case_id, data FROM audit_events WHERE kind LIKE 'configuration.%%' ORDER BY seq
 """
 
 
