@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import DictRow, dict_row
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import ProgrammingError
@@ -29,7 +30,20 @@ async def migrate(database: Database, application: str | None = None) -> str:
     Args:
         database: opened as the role that owns the tables, or is to own them.
         application: the role that Countersign runs as, if it is another: it is given what it needs.
+
+    Raises:
+        DatabaseUnusable: the role may not change the tables, or make any.
     """
+    try:
+        return await _migrate(database, application)
+    except (InsufficientPrivilege, ProgrammingError) as error:
+        cause = error.orig if isinstance(error, ProgrammingError) else error
+        if not isinstance(cause, InsufficientPrivilege):
+            raise
+        raise DatabaseUnusable(f"this role may not migrate: {_OTHER_ROLE}") from error
+
+
+async def _migrate(database: Database, application: str | None) -> str:
     async with await AsyncConnection.connect(
         database.conninfo, autocommit=True, prepare_threshold=0, row_factory=dict_row
     ) as connection:
