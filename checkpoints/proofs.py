@@ -92,12 +92,17 @@ def _folded(span: Span, hashes: Hashes) -> bytes:
 
 def proves_inclusion(*, leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Whether the path leads from the leaf hash to the root: RFC 9162 section 2.1.3.2."""
+    return inclusion_root(leaf=leaf, index=index, size=size, path=path) == root
+
+
+def inclusion_root(*, leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root that the path leads to from the leaf hash; None if it is too short or too long."""
     if not 0 <= index < size:
-        return False
+        return None
     place, last, found = index, size - 1, leaf
     for beside in path:
         if last == 0:
-            return False
+            return None
         if place & 1 or place == last:
             found = node_hash(beside, found)
             while not place & 1 and place:
@@ -105,7 +110,7 @@ def proves_inclusion(*, leaf: bytes, index: int, size: int, path: Sequence[bytes
         else:
             found = node_hash(found, beside)
         place, last = place >> 1, last >> 1
-    return last == 0 and found == root
+    return found if last == 0 else None
 
 
 def proves_consistency(

@@ -47,6 +47,7 @@ class Pace:
     grow_every: timedelta = timedelta(seconds=1)
     wake_every: timedelta = timedelta(seconds=1)
     notify_every: timedelta = timedelta(seconds=1)
+    anchor_every: timedelta = timedelta(minutes=5)
 
 
 USUAL_PACE = Pace()

@@ -17,6 +17,9 @@ class Settings:
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
+        log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
+            there; without it `log.key` in the home, made on first use.
+        anchors: `COUNTERSIGN_ANCHOR`, comma-separated addresses where signed heads are put.
     """
 
     database_url: str | None = None
@@ -25,6 +28,8 @@ class Settings:
     model: str | None = None
     sandbox_url: str | None = None
     notify_file: Path | None = None
+    log_key: Path | None = None
+    anchors: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -38,4 +43,6 @@ class Settings:
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
+            log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,
+            anchors=env.get("COUNTERSIGN_ANCHOR") or None,
         )

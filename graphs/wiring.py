@@ -15,8 +15,11 @@ from uuid_utils.compat import uuid7
 from checkpoints.database import Database, open_database, sibling
 from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
+from checkpoints.log_key import read_signer, signer_at
 from checkpoints.migrate import migrate, require_migrated
+from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
+from graphs.anchor_places import read_anchors
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
@@ -25,6 +28,7 @@ from graphs.rulebook import Rulebook
 from graphs.settings import Settings
 from nodes.agent import Brain, Playbooks
 from nodes.workflow import Workflow
+from tools.anchors.anchor import Anchor
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import found, open_sandbox
@@ -57,11 +61,13 @@ class Parts:
     rulebook: Rulebook
     brain: Brain
     people: People
+    signer: Signer
     clock: Clock
     ids: Ids
     chance: Chance = random.random
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
+    anchors: tuple[Anchor, ...] = ()
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -105,9 +111,11 @@ async def open_parts(
             rulebook=rulebook,
             brain=choose_brain(settings.model),
             people=People(settings.people_file, clock),
+            signer=signer_of(settings),
             clock=clock,
             ids=ids,
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
+            anchors=read_anchors(settings.anchors),
         )
 
 
@@ -141,6 +149,15 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+
+
+def signer_of(settings: Settings) -> Signer:
+    """Who signs the audit log's heads; a key that is configured is read, one at home also made.
+
+    Raises:
+        LogKeyUnfit: the key is not there, or cannot be used.
+    """
+    return signer_at(settings.home / "log.key") if settings.log_key is None else read_signer(settings.log_key)
 
 
 def choose_brain(model: str | None) -> Brain:

@@ -13,51 +13,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-from checkpoints.audit import Event, Verification, grow_tree, tell, timeline, verify_log
+from checkpoints.audit import Event, tell, timeline
 from checkpoints.canonical import NotCanonical
 from checkpoints.database import Database, open_database
+from checkpoints.log_check import Verification
 from checkpoints.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from tests.checkpoints.log import KEYS, NOW, append, event, grow, rows, tamper, verified
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON_ONE_DATABASE = settings(
     deadline=None,
     max_examples=25,
     # examples share the log on purpose: it only grows, and has to hold after each of them
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-
-
-def event(number: int = 0, **changes: Any) -> Event:
-    told: dict[str, Any] = {
-        "id": f"e-{number}",
-        "case_id": "c-1",
-        "kind": "test.told",
-        "actor": "person:lee",
-        "at": NOW + timedelta(seconds=number),
-        "data": {"number": number, "text": "as it was"},
-    }
-    return Event(**told | changes)
-
-
-async def append(database: Database, *events: Event) -> None:
-    async with database.transaction() as tx:
-        await tell(tx, *events)
-
-
-async def grow(database: Database) -> int:
-    async with database.connection() as connection:
-        return await grow_tree(connection, lambda: NOW)
-
-
-async def verified(database: Database) -> Verification:
-    async with database.connection() as connection:
-        return await verify_log(connection)
-
-
-async def rows(database: Database, query: str) -> list[dict[str, Any]]:
-    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query)
-        return await cursor.fetchall()
 
 
 async def stored(database: Database) -> list[Event]:
@@ -170,17 +138,21 @@ async def test_the_tree_grows_behind_the_events(empty: Database) -> None:
     assert await grow(empty) == 0
 
     root = Frontier().extend(leaf_hash(told.entry) for told in events).root.hex()
-    assert await verified(empty) == Verification(events=7, size=7, root=root, faults=())
+    assert await verified(empty) == Verification(
+        events=7, size=7, root=root, faults=(), heads=2, keys=tuple(map(str, KEYS))
+    )
 
 
 async def test_an_empty_log_verifies(empty: Database) -> None:
-    assert await verified(empty) == Verification(events=0, size=0, root=EMPTY_ROOT.hex(), faults=())
+    assert await verified(empty) == Verification(
+        events=0, size=0, root=EMPTY_ROOT.hex(), faults=(), keys=tuple(map(str, KEYS))
+    )
 
 
 async def test_a_tree_grown_in_small_steps_is_the_same_tree(
     empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checkpoints.audit._BATCH", 3)
+    monkeypatch.setattr("checkpoints.audit_tree._BATCH", 3)
     events = [event(number) for number in range(11)]
     await append(empty, *events)
 
@@ -218,7 +190,7 @@ async def test_a_second_sequencer_leaves_the_work_to_the_first(empty: Database) 
 
 
 async def test_many_sequencers_at_once_do_no_harm(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkpoints.audit._BATCH", 3)
+    monkeypatch.setattr("checkpoints.audit_tree._BATCH", 3)
     events = [event(number) for number in range(40)]
 
     async def sequence() -> int:
@@ -311,15 +283,6 @@ async def log(database_url: str) -> AsyncIterator[Database]:
             await grow(database)
         assert (await verified(database)).holds
         yield database
-
-
-async def tamper(database: Database, *statements: str) -> None:
-    """Do what somebody with all rights to the database can do; no constraint and no trigger stops them."""
-    async with database.connection() as connection, connection.transaction():
-        await connection.execute("SET LOCAL session_replication_role = replica")
-        for statement in statements:
-            cursor = await connection.execute(statement)
-            assert cursor.rowcount > 0, f"this changes nothing: {statement}"
 
 
 ALTERED = {
