@@ -1,4 +1,4 @@
-"""The audit log: events are only ever added. A Merkle tree is grown behind them: checkpoints/audit_tree.py."""
+"""The audit log: events are only ever added. A tree is grown behind them: checkpoints/audit_tree.py."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any

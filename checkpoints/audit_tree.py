@@ -1,6 +1,6 @@
 """Growing the tree behind the events: leaves, signed heads, and the nodes that keep proofs cheap.
 
-Everything here is added and never changed. A node of level n is the hash of a complete subtree of 256^n leaves.
+All of it is added and never changed. A node of level n is the hash of a complete subtree of 256^n leaves.
 """
 
 from collections.abc import Callable, Sequence
@@ -133,6 +133,4 @@ async def _hashed(cursor: AsyncCursor[DictRow], level: int, first: int, end: int
     hashes = [bytes(row["hash"]) for row in await cursor.fetchall()]
     if len(hashes) != below[1] - below[0]:
         return []
-    return [
-        Frontier().extend(hashes[at : at + FAN_OUT]).root for at in range(0, len(hashes), FAN_OUT)
-    ]
+    return [Frontier().extend(hashes[at : at + FAN_OUT]).root for at in range(0, len(hashes), FAN_OUT)]

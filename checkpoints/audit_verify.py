@@ -1,4 +1,4 @@
-"""Verifying the log in the database: every leaf, head, stored node and recorded anchor, from the events on."""
+"""Verifying the log in the database: every leaf, head, node and recorded anchor, from the events on."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
@@ -120,7 +120,7 @@ class _Nodes:
 
     def __init__(self, rows: Iterable[DictRow]) -> None:
         self._stored = {(row["level"], row["index"]): bytes(row["hash"]) for row in rows}
-        self._last = {level: index for level, index in self._stored}  # rows come in order
+        self._last = dict(self._stored.keys())  # rows come in order
         self._open: list[Frontier] = []
         self._done: list[int] = []
 

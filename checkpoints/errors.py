@@ -81,4 +81,4 @@ class SizeUnfit(CheckpointsError):
 
 
 class TreeDamaged(CheckpointsError):
-    """Hashes of the tree are missing: 'countersign verify' says which."""
+    """The log is damaged: 'countersign verify' says where."""

@@ -65,7 +65,7 @@ class Check:
         keys: Sequence[VerifierKey] | None,
         anchored: Iterable[Anchored] = (),
     ) -> None:
-        """Heads come by their size and are asked for one at a time; keys of None leave signatures unchecked."""
+        """Heads come by their size, and are asked for one at a time; keys of None check no signature."""
         self.frontier = Frontier()
         self.faults: list[str] = []
         self._keys = keys
@@ -97,9 +97,7 @@ class Check:
 class _Heads:
     """Every head is the root of as many leaves as it says, and says what was signed."""
 
-    def __init__(
-        self, heads: Iterable[Head], keys: Sequence[VerifierKey] | None, faults: list[str]
-    ) -> None:
+    def __init__(self, heads: Iterable[Head], keys: Sequence[VerifierKey] | None, faults: list[str]) -> None:
         self._coming = iter(heads)
         self._keys = keys
         self._faults = faults

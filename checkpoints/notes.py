@@ -1,11 +1,11 @@
 """Signed heads: notes by C2SP's signed-note whose text is a checkpoint by its tlog-checkpoint, under Ed25519.
 
-    origin
-    size
-    base64 of the root
-    at 2026-11-20T12:00:00+00:00
+origin
+size
+base64 of the root
+at 2026-11-20T12:00:00+00:00
 
-    — origin base64(4 bytes of key id || 64 bytes of signature)
+— origin base64(4 bytes of key id || 64 bytes of signature)
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Inclusion and consistency proofs of RFC 9162: which hashes they need, how those fold, and their verification.
+"""Inclusion and consistency proofs of RFC 9162: what hashes they need, how those fold, how they are verified.
 
 A proof is a list of spans of leaves; a span's hash is folded from those of a few aligned, complete subtrees.
 Whoever stores the tree is first asked for the subtrees, all at once, and the proof is then folded from them.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any
 
@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from psycopg.rows import dict_row
 
 from checkpoints.audit import Event, tell, timeline
 from checkpoints.canonical import NotCanonical
