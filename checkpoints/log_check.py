@@ -140,11 +140,15 @@ class _Heads:
         return head
 
     def _faults_alone(self, head: Head) -> list[str]:
+        faults = []
+        if self._newest and head.size <= self._newest.size:
+            faults.append(f"comes after that of size {self._newest.size}")
         if head.note is None:
             self.unsigned += 1
-            return ["is not signed, though an earlier one is"] if self._signed else []
-        earlier, self._signed = self._signed, head
-        faults = ["is dated before the one before it"] if earlier and head.at < earlier.at else []
+            return [*faults, "is not signed, though an earlier one is"] if self._signed else faults
+        if self._signed and head.at < self._signed.at:
+            faults.append("is dated before the one before it")
+        self._signed = head
         return faults if self._keys is None else faults + _unsaid(head, head.note, self._keys)
 
 

@@ -119,7 +119,7 @@ class _Reading:
         try:
             event = Event.from_json(item["event"])
             told = event.leaf if event.to_json() == item["event"] else b""
-        except (TypeError, ValueError, AttributeError):  # it is no event at all
+        except (TypeError, ValueError, LookupError, AttributeError):  # it is no event at all
             told = b""
         return [] if told == leaf else [f"{named} was altered: its leaf does not match it"]
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg.rows import dict_row
 
 from checkpoints.audit import Event, tell
+from checkpoints.audit_export import export_log
+from checkpoints.audit_proofs import newest_head
 from checkpoints.audit_tree import grow_tree
 from checkpoints.audit_verify import verify_log
 from checkpoints.database import Database
@@ -60,3 +63,18 @@ async def tamper(database: Database, *statements: str) -> None:
         for statement in statements:
             cursor = await connection.execute(statement)
             assert cursor.rowcount > 0, f"this changes nothing: {statement}"
+
+
+async def exported(database: Database, path: Path, signer: Signer = SIGNER) -> Path:
+    """The log in a file."""
+    async with database.connection() as connection:
+        with path.open("wb") as out:
+            await export_log(connection, signer.key, out.write)
+    return path
+
+
+async def anchored_in(database: Database, path: Path) -> Path:
+    """The newest signed head in a file, as somebody outside keeps it."""
+    async with database.transaction() as tx:
+        path.write_text((await newest_head(tx)).note)
+    return path

@@ -1,7 +1,6 @@
 """The log's key: made once, read by its owner alone, and never replaced."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -20,6 +19,10 @@ print(signer_at(Path(sys.argv[1])).key)
 """
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir())
+
+
 def test_a_key_is_made_on_first_use_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "home" / "log.key"
 
@@ -27,7 +30,7 @@ def test_a_key_is_made_on_first_use_and_stays(tmp_path: Path) -> None:
 
     assert str(signer_at(path).key) == str(read_signer(path).key) == str(first.key)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in path.parent.iterdir()] == ["log.key"]
+    assert names(path.parent) == ["log.key"]
     assert VerifierKey.parse(str(first.key)).name.startswith("countersign/")
 
 
@@ -52,7 +55,7 @@ async def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> 
     told = await asyncio.gather(*(process.communicate(b"") for process in processes))
 
     assert {out for out, _ in told} == {f"{read_signer(path).key}\n".encode()}
-    assert sorted(os.listdir(tmp_path)) == ["log.key"]
+    assert names(tmp_path) == ["log.key"]
 
 
 @pytest.mark.parametrize(
