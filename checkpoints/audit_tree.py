@@ -12,7 +12,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 
 from checkpoints.audit import append_events
-from checkpoints.event import Event
+from checkpoints.event import SIGNING_BEGAN, Event
 from checkpoints.merkle import Frontier
 from checkpoints.notes import Signer
 
@@ -63,13 +63,14 @@ async def grow_tree(connection: AsyncConnection[Any], clock: Callable[[], dateti
         row = await (await cursor.execute(_SEQUENCER)).fetchone()
         if row is None or not row["mine"]:
             return 0
-        waiting = await (await cursor.execute(_TAKE, (_BATCH,))).fetchall()
         before = await _newest(cursor)
-        size = before.frontier.size
+        size, most = before.frontier.size, _BATCH
+        if size and not before.signed:
+            await _begin_signing(cursor, size, clock(), signer)
+            most = None  # so that what was just told comes under the first signed head
+        waiting = await (await cursor.execute(_TAKE, (most,))).fetchall()
         if waiting:
             size = await _add_leaves(cursor, before, waiting, clock(), signer)
-        elif size and not before.signed:
-            await _begin_signing(cursor, size, clock(), signer)
         await _add_nodes(cursor, size)
         return len(waiting)
 
@@ -104,7 +105,7 @@ async def _begin_signing(cursor: AsyncCursor[DictRow], size: int, at: datetime, 
     began = Event(
         id=f"audit-signed-from-{size}",
         case_id=None,
-        kind="audit.signing_began",
+        kind=SIGNING_BEGAN,
         actor="system:log",
         at=at,
         data={"unsigned_size": size, "key": str(signer.key)},

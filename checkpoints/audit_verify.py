@@ -46,9 +46,10 @@ async def verify_log(
             check.faults.append(f"{lost['lost']} events are neither in the tree nor waiting for it")
         check.faults += faults
         async for row in in_tree_order(connection):
-            check.faults += _leaf_faults(row, check.frontier.size)
+            event = None if row["seq"] is None else event_of(row)
+            check.faults += _leaf_faults(row, event, check.frontier.size)
             leaf = bytes(row["tree_leaf"])
-            check.add(leaf)
+            check.add(leaf, event)
             check.faults += nodes.add(leaf)
         check.faults += nodes.end()
         return check.end(told["events"])
@@ -100,12 +101,11 @@ async def _recorded(
     return found, faults
 
 
-def _leaf_faults(row: DictRow, expected: int) -> list[str]:
+def _leaf_faults(row: DictRow, event: Event | None, expected: int) -> list[str]:
     if row["index"] != expected:
         return [f"leaf {expected} is missing: the next one is {row['index']}"]
-    if row["seq"] is None:
+    if event is None:
         return [f"the event of leaf {row['index']} is gone"]
-    event = event_of(row)
     try:
         told = event.leaf
     except NotCanonical:  # nothing like it was ever written: a number that JSON cannot hold exactly, say

@@ -7,6 +7,9 @@ from typing import Any, Self
 from checkpoints.canonical import canonical
 from checkpoints.merkle import leaf_hash
 
+SIGNING_BEGAN = "audit.signing_began"
+"""Told once in a log that had heads before heads were signed; its `unsigned_size` is the last of those."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:

@@ -6,7 +6,9 @@ It knows neither the database nor the file that the leaves come from.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from checkpoints.event import SIGNING_BEGAN, Event
 from checkpoints.merkle import Frontier
 from checkpoints.notes import NoteUnfit, SignedHead, VerifierKey, read_note
 
@@ -72,8 +74,10 @@ class Check:
         self._heads = _Heads(heads, keys, self.faults)
         self._anchors = _Anchors(anchored, self.faults)
 
-    def add(self, leaf: bytes) -> None:
-        """Take the next leaf hash."""
+    def add(self, leaf: bytes, event: Event | None) -> None:
+        """Take the next leaf hash, and the event that it is of if that can be read."""
+        if event is not None and event.kind == SIGNING_BEGAN:
+            self._heads.signing_began(event.data.get("unsigned_size"), self.frontier.size)
         self.frontier = self.frontier.append(leaf)
         self._heads.hold(self.frontier)
         self._anchors.hold(self.frontier)
@@ -104,7 +108,14 @@ class _Heads:
         self._next = next(self._coming, None)
         self._newest: Head | None = None
         self._signed: Head | None = None
+        self._first_signed: int | None = None
+        self._last_unsigned = 0
+        self._began: dict[Any, int] = {}
         self._right = self._wrong = self.count = self.unsigned = 0
+
+    def signing_began(self, unsigned_size: Any, index: int) -> None:
+        """The event of this leaf says that heads up to this size were never signed."""
+        self._began.setdefault(unsigned_size, index)
 
     def hold(self, frontier: Frontier) -> None:
         while self._next is not None and self._next.size <= frontier.size:
@@ -123,8 +134,16 @@ class _Heads:
             self._faults.append(f"the log ends at {size}, but a head says {self._taken(self._next).size}")
         if self._wrong > 1:
             self._faults.append(f"{self._wrong - 1} later heads are not the roots of their leaves either")
+        if self._first_signed and self.unsigned and self._unvouched(self._first_signed):
+            self._faults.append(
+                f"the head of size {self._last_unsigned} is not signed, and nothing says that it never was"
+            )
         if self._keys is not None and self._newest is not None and self._newest.note is None:
             self._faults.append(f"the newest head, of size {self._newest.size}, is not signed")
+
+    def _unvouched(self, first_signed: int) -> bool:
+        """Whether the first signed head is not over an event which says that those before it were not."""
+        return self._began.get(self._last_unsigned, first_signed) >= first_signed
 
     def _misfit(self, head: Head) -> None:
         self._wrong += 1
@@ -145,10 +164,12 @@ class _Heads:
             faults.append(f"comes after that of size {self._newest.size}")
         if head.note is None:
             self.unsigned += 1
+            self._last_unsigned = head.size
             return [*faults, "is not signed, though an earlier one is"] if self._signed else faults
         if self._signed and head.at < self._signed.at:
             faults.append("is dated before the one before it")
         self._signed = head
+        self._first_signed = self._first_signed or head.size
         return faults if self._keys is None else faults + _unsaid(head, head.note, self._keys)
 
 

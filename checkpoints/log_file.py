@@ -68,8 +68,8 @@ def verify_file(
         reading = _Reading()
         named = reading.header(file, keys)
         check = Check(reading.heads(again), keys or named, anchored)
-        for leaf in reading.leaves(file):
-            check.add(leaf)
+        for leaf, event in reading.leaves(file):
+            check.add(leaf, event)
         found = check.end(reading.events)
     return replace(found, faults=(*reading.faults, *found.faults))
 
@@ -97,8 +97,8 @@ class _Reading:
             self.faults.append("the file names another key than the one it was to be checked with")
         return [key]
 
-    def leaves(self, file: IO[bytes]) -> Iterator[bytes]:
-        """The leaf hashes of the events, up to the first head."""
+    def leaves(self, file: IO[bytes]) -> Iterator[tuple[bytes, Event | None]]:
+        """Each leaf hash and its event, up to the first head."""
         for number, line in enumerate(file, 2):
             if line.startswith(_HEAD):
                 return
@@ -108,20 +108,18 @@ class _Reading:
             except LineUnfit as error:
                 self.faults.append(f"line {number}, which should be leaf {self.events}: {error}")
                 continue
-            self.faults += self._event_faults(item, leaf)
+            event = _event(item["event"])
+            self.faults += self._event_faults(item, leaf, event)
             self.events += 1
-            yield leaf
+            yield leaf, event
 
-    def _event_faults(self, item: dict[str, Any], leaf: bytes) -> list[str]:
-        index, named = item["index"], f"event {_id(item['event'])} of leaf {self.events}"
-        if index != self.events:
-            return [f"leaf {self.events} is missing: the next one says {index}"]
-        try:
-            event = Event.from_json(item["event"])
-            told = event.leaf if event.to_json() == item["event"] else b""
-        except (TypeError, ValueError, LookupError, AttributeError):  # it is no event at all
-            told = b""
-        return [] if told == leaf else [f"{named} was altered: its leaf does not match it"]
+    def _event_faults(self, item: dict[str, Any], leaf: bytes, event: Event | None) -> list[str]:
+        if type(item["index"]) is not int or item["index"] != self.events:  # False is equal to 0
+            return [f"leaf {self.events} is missing: the next one says {item['index']}"]
+        if event is None or event.leaf != leaf:
+            named = _id(item["event"])
+            return [f"event {named} of leaf {self.events} was altered: its leaf does not match it"]
+        return []
 
     def heads(self, file: IO[bytes]) -> Iterator[Head]:
         """The heads, once the file has come to them."""
@@ -150,6 +148,14 @@ def _parsed(line: bytes, *names: str) -> dict[str, Any]:
     if not isinstance(item, dict) or item.keys() != set(names):
         raise LineUnfit(f"its fields are not {', '.join(names)}")
     return item
+
+
+def _event(item: Any) -> Event | None:
+    try:
+        event = Event.from_json(item)
+        return event if event.to_json() == item else None
+    except (TypeError, ValueError, LookupError, AttributeError):  # it is no event at all
+        return None
 
 
 def _head(item: Any) -> Head:

@@ -230,12 +230,25 @@ async def test_heads_from_before_they_were_signed_are_named_and_signing_begins_a
     await tamper(empty, "UPDATE audit_heads SET note = NULL")
 
     assert (await verified(empty)).faults == ("the newest head, of size 2, is not signed",)
-    assert [await grow(empty) for _ in range(3)] == [0, 1, 0]
+    assert [await grow(empty) for _ in range(2)] == [1, 0]
     found = await verified(empty)
 
     assert (found.holds, found.heads, found.unsigned, found.size) == (True, 2, 1, 3)
     (told,) = await rows(empty, "SELECT data FROM audit_events WHERE kind = 'audit.signing_began'")
     assert told["data"] == {"unsigned_size": 2, "key": str(SIGNER.key)}
+
+
+async def test_what_waited_when_signing_began_comes_under_the_first_signed_head(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkpoints.audit_tree._BATCH", 3)
+    await append(empty, event(0))
+    await grow(empty)
+    await tamper(empty, "UPDATE audit_heads SET note = NULL")
+    await append(empty, *(event(number) for number in range(1, 9)))
+
+    assert await grow(empty) == 9
+    assert (await verified(empty)).holds
 
 
 # --- writers are not held up ------------------------------------------------------------------------------

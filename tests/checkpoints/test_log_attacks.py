@@ -262,6 +262,10 @@ async def test_a_log_whose_signatures_were_taken_away_is_found(scene: Scene) -> 
     await tamper(scene.database, "UPDATE audit_heads SET note = NULL WHERE size = 9")
     assert some(await scene.found(), "the head of size 9 is not signed, though an earlier one is")
 
+    await scene.begin_anew(WHAT_HAPPENED)
+    await tamper(scene.database, "UPDATE audit_heads SET note = NULL WHERE size = 5")
+    assert await scene.found() == ("the head of size 5 is not signed, and nothing says that it never was",)
+
 
 async def test_a_note_from_another_head_is_found(scene: Scene) -> None:
     await tamper(

@@ -157,6 +157,14 @@ def test_any_other_value_in_any_field_of_any_line_is_found(
         assert refused(tmp_path / "tampered", [*lines[:number], changed, *lines[number + 1 :]]), changed
 
 
+def test_what_python_takes_for_equal_is_found(file: Path, subtests: pytest.Subtests) -> None:
+    whole = file.read_bytes()
+    for before, after in ((b'"index":0', b'"index":false'), (b'"index":1', b'"index":true')):
+        with subtests.test(before.decode()):
+            assert whole.count(before) == 1
+            assert refused(file, [whole.replace(before, after)])
+
+
 @ON_ONE_FILE
 @given(st.data(), st.integers(0, 255))
 @example(data=None, byte=0)

@@ -69,10 +69,6 @@ def store_at(address: str, within: timedelta) -> "ObjectStore":
     except ImportError as error:
         raise ObjectStoresMissing from error
     try:
-        return from_url(
-            address,
-            client_options={"timeout": within},
-            retry_config={"max_retries": 2, "retry_timeout": within},
-        )
+        return from_url(address, retry_config={"max_retries": 2, "retry_timeout": within})
     except BaseError as error:
         raise ValueError("it is no bucket of an object store") from error
