@@ -88,7 +88,12 @@ def new_id() -> str:
 async def open_parts(
     settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id
 ) -> AsyncIterator[Parts]:
-    """Open everything; raises DatabaseUnusable or PostgresUnavailable with one clear line."""
+    """Open everything.
+
+    Raises:
+        DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit: each with one clear line.
+    """
+    signer, anchors = signer_of(settings), read_anchors(settings.anchors)
     async with AsyncExitStack() as stack:
         url, sandbox_url = await stack.enter_async_context(addresses(settings))
         database = await stack.enter_async_context(open_database(url))
@@ -111,11 +116,11 @@ async def open_parts(
             rulebook=rulebook,
             brain=choose_brain(settings.model),
             people=People(settings.people_file, clock),
-            signer=signer_of(settings),
+            signer=signer,
             clock=clock,
             ids=ids,
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
-            anchors=read_anchors(settings.anchors),
+            anchors=anchors,
         )
 
 
