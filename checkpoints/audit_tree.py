@@ -64,7 +64,8 @@ async def grow_tree(connection: AsyncConnection[Any], clock: Callable[[], dateti
         if row is None or not row["mine"]:
             return 0
         before = await _newest(cursor)
-        size, most = before.frontier.size, _BATCH
+        size = before.frontier.size
+        most: int | None = _BATCH
         if size and not before.signed:
             await _begin_signing(cursor, size, clock(), signer)
             most = None  # so that what was just told comes under the first signed head

@@ -6,7 +6,6 @@ It knows neither the database nor the file that the leaves come from.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from checkpoints.event import SIGNING_BEGAN, Event
 from checkpoints.merkle import Frontier
@@ -77,7 +76,7 @@ class Check:
     def add(self, leaf: bytes, event: Event | None) -> None:
         """Take the next leaf hash, and the event that it is of if that can be read."""
         if event is not None and event.kind == SIGNING_BEGAN:
-            self._heads.signing_began(event.data.get("unsigned_size"), self.frontier.size)
+            self._heads.signing_began(event, self.frontier.size)
         self.frontier = self.frontier.append(leaf)
         self._heads.hold(self.frontier)
         self._anchors.hold(self.frontier)
@@ -110,12 +109,14 @@ class _Heads:
         self._signed: Head | None = None
         self._first_signed: int | None = None
         self._last_unsigned = 0
-        self._began: dict[Any, int] = {}
+        self._began: dict[int, int] = {}
         self._right = self._wrong = self.count = self.unsigned = 0
 
-    def signing_began(self, unsigned_size: Any, index: int) -> None:
-        """The event of this leaf says that heads up to this size were never signed."""
-        self._began.setdefault(unsigned_size, index)
+    def signing_began(self, event: Event, index: int) -> None:
+        """The event of this leaf says up to which size heads were never signed."""
+        match event.data:
+            case {"unsigned_size": int(size)}:
+                self._began.setdefault(size, index)
 
     def hold(self, frontier: Frontier) -> None:
         while self._next is not None and self._next.size <= frontier.size:

@@ -39,7 +39,7 @@ FROM audit_events WHERE id LIKE 'filled-%' AND seq NOT IN (SELECT seq FROM audit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """What so many writers came to, in events a second; and how far the tree was behind them when they ended."""
+    """What so many writers came to, in events a second, and how far the tree was behind at their end."""
 
     writers: int
     rate: float

@@ -1,4 +1,4 @@
-"""/audit: the newest signed head and proofs, checked by a caller who has nothing but the answers and a key."""
+"""/audit: the newest signed head and proofs, checked by a caller who has the answers and a key alone."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -110,8 +110,8 @@ async def test_what_is_no_size_and_no_id_is_refused(door: Door) -> None:
     ):
         response = await door.ask("lee", "GET", "/audit/proofs/inclusion", params=params)
         problem(response, 422, "request-unfit")
-    for params in ({}, {"from": 0}, {"from": -1}, {"from": 2**63}, {"from": 1, "to": 0}):
-        response = await door.ask("lee", "GET", "/audit/proofs/consistency", params=params)
+    for sizes in ({}, {"from": 0}, {"from": -1}, {"from": 2**63}, {"from": 1, "to": 0}):
+        response = await door.ask("lee", "GET", "/audit/proofs/consistency", params=sizes)
         problem(response, 422, "request-unfit")
 
 

@@ -76,5 +76,7 @@ async def exported(database: Database, path: Path, signer: Signer = SIGNER) -> P
 async def anchored_in(database: Database, path: Path) -> Path:
     """The newest signed head in a file, as somebody outside keeps it."""
     async with database.transaction() as tx:
-        path.write_text((await newest_head(tx)).note)
+        head = await newest_head(tx)
+    with path.open("w") as out:
+        out.write(head.note)
     return path

@@ -53,7 +53,7 @@ async def file(log: Database, tmp_path: Path) -> Path:
     return await exported(log, tmp_path / "log.jsonl")
 
 
-async def test_an_exported_log_says_all_there_is(log: Database, file: Path) -> None:
+def test_an_exported_log_says_all_there_is(file: Path) -> None:
     header, *lines = [json.loads(line) for line in file.read_bytes().splitlines()]
 
     assert header == {"format": FORMAT, "origin": SIGNER.name, "key": str(SIGNER.key)}
@@ -101,7 +101,7 @@ print(sorted({"psycopg", "sqlalchemy", "procrastinate", "langgraph", "fastapi"} 
 # --- whatever is changed in it is found -------------------------------------------------------------------
 
 Place = tuple[str | int, ...]
-VALUES = (
+VALUES: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
     | st.just([]) | st.just({})
 )  # fmt: skip
@@ -195,7 +195,7 @@ def test_a_line_left_out_doubled_or_moved_is_found(file: Path, tmp_path: Path, d
 @ON_ONE_FILE
 @given(st.integers(0, 3000))
 def test_a_file_cut_anywhere_is_found(file: Path, tmp_path: Path, at: int) -> None:
-    """All but one: after its first line it is an empty log, which only an anchored head tells from this one."""
+    """But after its first line: that is an empty log, which only an anchored head tells from this one."""
     whole = file.read_bytes()
     if at < len(whole) and at != whole.index(b"\n") + 1:
         assert refused(tmp_path / "tampered", [whole[:at]])
