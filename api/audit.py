@@ -43,11 +43,7 @@ async def verify_audit(parts: TheParts, _caller: Caller) -> AuditReport:
     )
 
 
-@router.get(
-    "/audit/head",
-    response_model=HeadOut,
-    responses={200: {"content": {_NOTE: {"schema": {"type": "string"}}}}},
-)
+@router.get("/audit/head", response_model=HeadOut)
 async def get_head(request: Request, parts: TheParts, _caller: Caller) -> HeadOut | Response:
     """The newest signed head; `Accept: text/plain` gets the note alone, as it was signed."""
     async with parts.database.transaction() as tx:
