@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "people",
     "notices",
+    "log",
 )
 
 
