@@ -21,11 +21,16 @@ AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 RUN_FOLDER = "COUNTERSIGN_TEST_RUN_FOLDER"
+MINE = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make one folder for all workers of the run, which the server's own user can enter."""
-    if not hasattr(config, "workerinput"):
+    """Make one folder for all workers of the run, which the server's own user can enter.
+
+    Where somebody has made one already, who holds a server in it for many runs, it is theirs.
+    """
+    config.stash[MINE] = not hasattr(config, "workerinput") and RUN_FOLDER not in os.environ
+    if config.stash[MINE]:
         folder = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
         folder.chmod(0o755)
         os.environ[RUN_FOLDER] = str(folder)
@@ -33,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the run's folder; its server has stopped with the last worker."""
-    if not hasattr(config, "workerinput"):
+    if config.stash[MINE]:
         shutil.rmtree(os.environ.pop(RUN_FOLDER), ignore_errors=True)
 
 

@@ -1,0 +1,117 @@
+"""What guards the record, and what is personal in it."""
+
+from tests.mutations.mutation import API, BITES, CHECKS, NODES, Mutation, controls
+
+CONTROLS: list[Mutation] = [
+    *controls(
+        "record",
+        "checkpoints/saver.py",
+        (
+            "a checkpoint is put onto the thread's head alone",
+            "await projection.checkpoint(cursor, parent, checkpoint, new_versions)",
+            "await projection.checkpoint(cursor, None, checkpoint, new_versions)",
+            (f"{CHECKS}/test_saver_fence.py", f"{CHECKS}/test_saver.py"),
+        ),
+    ),
+    *controls(
+        "record",
+        "checkpoints/serializer.py",
+        (
+            "what a row names is not made",
+            "if blocked:\n            raise ForeignValue",
+            "if False:\n            raise ForeignValue",
+            (f"{CHECKS}/test_serializer.py", f"{BITES}/test_crafted_rows.py"),
+        ),
+        (
+            "a checkpoint holds JSON shapes alone",
+            "        _require_json(obj)\n",
+            "",
+            (f"{CHECKS}/test_serializer.py", f"{BITES}/test_known_bites.py"),
+        ),
+    ),
+    *controls(
+        "personal data",
+        "nodes/sealing.py",
+        (
+            "personal values are sealed",
+            'return sealing.token(f"{place}.{name}", plain, keep=keep)',
+            "return plain",
+            (f"{BITES}/test_canaries.py",),
+        ),
+        (
+            "secret values are kept nowhere",
+            "case FieldClass.SECRET:\n            return MASK",
+            "case FieldClass.SECRET:\n            return plain",
+            (f"{NODES}/test_records.py",),
+        ),
+    ),
+    *controls(
+        "personal data",
+        "nodes/records.py",
+        (
+            "an agent sees personal values masked unless its role lists them",
+            "if mark.field_class is FieldClass.PERSONAL and path not in self.clear:",
+            "if False:",
+            (f"{NODES}/test_records.py", f"{BITES}/test_canaries.py"),
+        ),
+        (
+            "nobody sees secrets",
+            "if mark.field_class is FieldClass.SECRET:",
+            "if False:",
+            (f"{NODES}/test_records.py",),
+        ),
+    ),
+    *controls(
+        "personal data",
+        "graphs/personal.py",
+        (
+            "only whose work a review is sees it in clear",
+            "return await opened(tx, review.case_id, document, more) if clear else document",
+            "return await opened(tx, review.case_id, document, more)",
+            (f"{API}/test_personal.py",),
+        ),
+        (
+            "only who may unmasks",
+            "if self._may(case, principal, Verb.UNMASK):",
+            "if True:",
+            (f"{API}/test_personal.py",),
+        ),
+        (
+            "only who may erases",
+            "allowed = self._may(case, principal, Verb.ERASE)",
+            "allowed = True",
+            (f"{API}/test_personal.py",),
+        ),
+        (
+            "what a case may still need is not erased",
+            "if case.status not in ENDED:\n            raise",
+            "if False:\n            raise",
+            (f"{API}/test_personal.py",),
+        ),
+    ),
+    *controls(
+        "personal data",
+        "checkpoints/sealing.py",
+        (
+            "tokens open in their own case alone",
+            "WHERE case_id = ANY(%s) AND commitment = ANY(%s)",
+            "WHERE %s::text[] IS NOT NULL AND commitment = ANY(%s)",
+            (f"{CHECKS}/test_sealing.py",),
+        ),
+        (
+            "an erased value stays erased",
+            "ON CONFLICT (commitment) DO NOTHING",
+            (
+                "ON CONFLICT (commitment) DO UPDATE SET salt = excluded.salt, value = "
+                "excluded.value, erased_at = NULL"
+            ),
+            (f"{CHECKS}/test_sealing.py",),
+        ),
+        (
+            "with an erasure the case gets another key",
+            "if erased:\n            await cursor.execute(_NEW_KEY, (key, case_id))",
+            "if erased:\n            pass",
+            (f"{CHECKS}/test_sealing.py",),
+        ),
+    ),
+]
