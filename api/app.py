@@ -10,6 +10,7 @@ from api import (
     health,
     notifications,
     personal,
+    record,
     review_acts,
     reviews,
     rules,
@@ -37,7 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.live = Live(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, audit, health),
+        *(notifications, personal, record, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -25,7 +25,7 @@ class OutcomeIn(Strict):
     """What became of a case, when that was seen, of which of its deeds, and the sender's own id of it."""
 
     code: Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]
-    observed_at: AwareDatetime
+    observed_at: Annotated[AwareDatetime, Field(strict=False)]
     effect: Annotated[str, Field(max_length=200)] | None = None
     note: Words | None = None
     id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
@@ -49,7 +49,9 @@ async def get_record(parts: TheParts, _caller: Caller, case_id: Id) -> DecisionR
     return decision_record(case_id, events)
 
 
-@router.post("/cases/{case_id}/outcomes", dependencies=[Depends(require_json)], status_code=HTTPStatus.CREATED)
+@router.post(
+    "/cases/{case_id}/outcomes", dependencies=[Depends(require_json)], status_code=HTTPStatus.CREATED
+)
 async def add_outcome(
     parts: TheParts, caller: Caller, response: Response, case_id: Id, outcome: OutcomeIn
 ) -> OutcomeOut:
