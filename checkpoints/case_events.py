@@ -1,6 +1,7 @@
 """A case's own events, whole and in their order, each with its place in the tree."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from psycopg.rows import dict_row
 
@@ -32,3 +33,10 @@ async def placed_events(tx: Transaction, case_id: str) -> list[Placed]:
 async def case_events(tx: Transaction, case_id: str) -> list[Event]:
     """Every event of a case, oldest first, without its place."""
     return [one.event for one in await placed_events(tx, case_id)]
+
+
+async def shown_in(tx: Transaction, case_id: str) -> dict[str, dict[str, Any]]:
+    """By review of a case, what was shown beside the action."""
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("SELECT id, shown FROM reviews WHERE case_id = %s", (case_id,))
+        return {row["id"]: row["shown"] for row in await cursor.fetchall()}

@@ -1,0 +1,92 @@
+"""Dossiers of cases: gathered from the database; that one was made is on the record, beside its case."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from checkpoints.audit import Event, tell
+from checkpoints.case_events import placed_events, shown_in
+from checkpoints.cases import get_case
+from checkpoints.database import Transaction
+from checkpoints.sealing import Opening, openings_of
+from graphs.dossier.shapes import Dossier, Entry, OpenedValue, ToldEvent
+from graphs.personal import NotAllowedToSee, PersonalData
+from graphs.wiring import Parts
+from nodes.permissions import Principal, Verb
+from nodes.shapes import Json
+
+EXPORTED = "case.exported"
+
+
+@dataclass(frozen=True, slots=True)
+class Dossiers:
+    """Makes dossiers; two of the same case are equal byte for byte as long as nothing more is told of it."""
+
+    parts: Parts
+
+    async def of(self, case_id: str, principal: Principal) -> Dossier:
+        """The dossier of a case with its personal values sealed; raises CaseNotFound."""
+        async with self.parts.database.transaction() as tx:
+            await get_case(tx, case_id)
+            made = await self._gathered(tx, case_id, None)
+            await tell(tx, self._event(EXPORTED, principal, case=case_id, unmasked=False))
+        return made
+
+    async def unmasked(self, case_id: str, why: str, principal: Principal) -> Dossier:
+        """The dossier with what its tokens stand for; raises CaseNotFound, NotAllowedToSee."""
+        async with self.parts.database.transaction() as tx:
+            case = await get_case(tx, case_id)
+            if PersonalData(self.parts).may(case, principal, Verb.UNMASK):
+                found = await openings_of(tx, case_id)
+                told = {"unmasked": True, "why": why, "commitments": [one.commitment for one in found]}
+                await tell(tx, self._event(EXPORTED, principal, case=case_id, **told))
+                return await self._gathered(tx, case_id, found)
+            await tell(tx, self._event("personal.denied", principal, case=case_id, act="export", why=why))
+        raise NotAllowedToSee
+
+    async def _gathered(self, tx: Transaction, case_id: str, found: Sequence[Opening] | None) -> Dossier:
+        placed = await placed_events(tx, case_id)
+        opened = {one.event.data["review"] for one in placed if one.event.kind == "review.opened"}
+        shown = await shown_in(tx, case_id)
+        return Dossier(
+            case=case_id,
+            events=[
+                Entry(event=ToldEvent(**one.event.to_json()), index=one.index, proof=[]) for one in placed
+            ],
+            shown={name: _beside(shown[name]) for name in sorted(opened & shown.keys())},
+            openings=None if found is None else [_opening(one) for one in found],
+        )
+
+    def _event(self, kind: str, principal: Principal, **data: Any) -> Event:
+        """An event that is none of the case's own, or each export would change the next."""
+        return Event(
+            id=self.parts.ids(),
+            case_id=None,
+            kind=kind,
+            actor=principal.actor,
+            at=self.parts.clock(),
+            data=data,
+        )
+
+
+def _beside(shown: Json) -> Json:
+    """What was shown, without its own digest."""
+    return {name: told for name, told in shown.items() if name != "digest"}
+
+
+def _opening(one: Opening) -> OpenedValue:
+    return OpenedValue(
+        token=one.token,
+        field=one.field,
+        salt=one.salt,
+        value=one.value,
+        sealed_at=_text(one.sealed_at),
+        erased_at=None if one.erased_at is None else _text(one.erased_at),
+        erased_by=one.erased_by,
+        erased_why=one.erased_why,
+    )
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
