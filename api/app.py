@@ -6,6 +6,7 @@ from api import (
     audit,
     cases,
     delegations,
+    dossier,
     events,
     health,
     notifications,
@@ -38,7 +39,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.live = Live(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, record, audit, health),
+        *(notifications, personal, record, dossier, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

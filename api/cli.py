@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from api.cli_case import explain, export
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
@@ -16,8 +17,10 @@ from api.show import as_json, case_table, complain, console, errors, review_tabl
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.dossier.shapes import DossierUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
+from graphs.record.decision_record import RecordUnfit
 from graphs.settings import Settings
 from nodes.strict_yaml import TableUnfit
 
@@ -32,6 +35,8 @@ app = typer.Typer(
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
+app.command()(explain)
+app.command()(export)
 
 
 _EXPECTED = (
@@ -43,6 +48,8 @@ _EXPECTED = (
     Problem,
     Unreachable,
     TokenUnfit,
+    DossierUnfit,
+    RecordUnfit,
     OSError,
 )
 

@@ -1,6 +1,6 @@
-"""What holds of a dossier by itself: commitments, digests, votes and grants. It knows no database and no key.
+"""What holds of a dossier by itself: commitments, digests, votes and grants. It knows no database.
 
-That the events are in the log, and the log signed, is for the proofs beside them; nothing here or there can say
+That the events are in the log, and that the log is signed, is for the proofs beside them. Neither can say
 that no event of the case was left out: that takes the whole log.
 """
 

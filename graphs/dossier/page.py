@@ -1,12 +1,13 @@
 """The dossier as one HTML page: a pure function of the dossier, with nothing in it that is loaded or run."""
 
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
 from checkpoints.merkle import leaf_hash
-from graphs.dossier.shapes import Dossier
+from graphs.dossier.shapes import Dossier, DossierUnfit
 from graphs.record.decision_record import decision_record
 from graphs.record.telling import lasted, moment, plain, story
 
@@ -18,6 +19,13 @@ _TEMPLATE = "page.html.j2"
 
 def dossier_page(dossier: Dossier) -> str:
     """The page; every text of it is escaped. Raises DossierUnfit, RecordUnfit."""
+    try:
+        return _drawn(dossier)
+    except (TemplateError, KeyError, TypeError, AttributeError) as error:
+        raise DossierUnfit(f"it cannot be drawn: {type(error).__name__}") from error
+
+
+def _drawn(dossier: Dossier) -> str:
     record = decision_record(dossier.case, dossier.told)
     return (
         _environment(dossier)
@@ -41,12 +49,13 @@ def _environment(dossier: Dossier) -> Environment:
         keep_trailing_newline=True,
         finalize=_finalized,
     )
-    made.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "clear": dossier.in_clear,
         "plain": lambda value: plain(value, dossier.opened),
         "moment": moment,
         "lasted": lasted,
     }
+    made.filters.update(filters)
     return made
 
 

@@ -1,8 +1,8 @@
-"""The shape of a dossier, and its one form in bytes: RFC 8785 and a newline. Times are text, as they are hashed."""
+"""The shape of a dossier, and its one form in bytes: RFC 8785 and a newline. Times are text, as hashed."""
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,7 +12,7 @@ from checkpoints.sealing import replaced
 from graphs.record.telling import still_sealed
 from nodes.shapes import Json
 
-FORMAT = "countersign-dossier/1"
+FORMAT: Final = "countersign-dossier/1"
 _DAY = len("2026-11-20")
 
 
@@ -36,7 +36,7 @@ class ToldEvent(_Part):
 
 
 class Entry(_Part):
-    """An event, the index of its leaf in the log's tree, and the path from there to the head's root, in hex."""
+    """An event, the index of its leaf in the log, and the path from there to the head's root, in hex."""
 
     event: ToldEvent
     index: int | None = None

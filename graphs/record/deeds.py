@@ -56,7 +56,8 @@ def _undo(after: Sequence[Event]) -> UndoRecord | None:
     how = done.data.get("undo") if done else None
     if how is None:
         return None
-    return UndoRecord(**how, **({"done_at": undone.at, "done_by": undone.actor} if undone else {}))
+    undo = UndoRecord(**how)
+    return undo.model_copy(update={"done_at": undone.at, "done_by": undone.actor}) if undone else undo
 
 
 def ends_of(events: Sequence[Event], proposal: str) -> list[End]:

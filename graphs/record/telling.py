@@ -26,9 +26,11 @@ _ENDED = {
     "reject": "rejected",
     "override": "overrode",
     "break_glass": "broke the glass",
+    "edit": "edited",
 }
 _MONEY = {"amount_minor", "currency"}
 _MOMENT = {"at", "as_of"}
+_ASIDE = {"confidence_percent", "evidence"}
 _SHORT = 12
 _MOST = 160
 
@@ -121,11 +123,7 @@ def _said(finding: Finding, opened: Opened) -> str:
     if finding.uncertain is not None:
         return f"{finding.agent} came to no answer: {finding.uncertain}"
     sure = "" if finding.confidence_percent is None else f", {finding.confidence_percent} % sure"
-    output = {
-        name: value
-        for name, value in finding.output.items()
-        if name not in {"confidence_percent", "evidence"}
-    }
+    output = {name: value for name, value in finding.output.items() if name not in _ASIDE}
     return f"{finding.agent} ({finding.brain}{sure}): {pairs(output, opened)}"
 
 
@@ -158,7 +156,7 @@ def _verdict(verdict: VerdictRecord, opened: Opened) -> Iterator[Line]:
     by = f"{verdict.table.get('name')} {verdict.table.get('version')}"
     yield Line("rules", f"{verdict.outcome} ({verdict.reason}) by {row} of {by}")
     yield Line("because", " ".join(filter(None, (verdict.says, verdict.policy))))
-    saw = next((row["saw"] for row in verdict.trace if row["matched"]), {})
+    saw: Json = next((row["saw"] for row in verdict.trace if row["matched"]), {})
     if saw:
         yield Line("on", pairs(saw, opened))
 
