@@ -9,7 +9,7 @@ from typing import Any
 
 from checkpoints.audit import Event
 from checkpoints.canonical import NotCanonical, digest
-from checkpoints.sealing import commitment, tokens_in
+from checkpoints.sealing import commitment
 from checkpoints.votes import APPROVING, DECIDING, VoteKind
 from graphs.dossier.shapes import Dossier, DossierUnfit, OpenedValue
 from graphs.record.decision_record import RecordUnfit, decision_record
@@ -51,11 +51,11 @@ def _event_faults(dossier: Dossier, events: Sequence[Event]) -> Iterator[str]:
 
 def _opening_faults(dossier: Dossier) -> Iterator[str]:
     known: set[str] = set()
-    stated = tokens_in([entry.event.data for entry in dossier.events]) | tokens_in(dossier.shown)
+    stated = dossier.tokens
     for one in dossier.openings or ():
         if one.token in known:
             yield f"{one.token} is opened twice"
-        if one.token not in stated and one.erased_at is None:
+        if one.token not in stated:
             yield f"{one.token} ({one.field}) stands nowhere in the dossier"
         if not _holds(one):
             yield f"the value of {one.field} is not the one that {one.token} commits to"

@@ -29,7 +29,7 @@ class Dossiers:
         """The dossier of a case with its personal values sealed; raises CaseNotFound."""
         async with self.parts.database.transaction() as tx:
             await get_case(tx, case_id)
-            made = await self._gathered(tx, case_id, None)
+            made = await self._gathered(tx, case_id)
             await tell(tx, self._event(EXPORTED, principal, case=case_id, unmasked=False))
         return made
 
@@ -38,14 +38,14 @@ class Dossiers:
         async with self.parts.database.transaction() as tx:
             case = await get_case(tx, case_id)
             if PersonalData(self.parts).may(case, principal, Verb.UNMASK):
-                found = await openings_of(tx, case_id)
-                told = {"unmasked": True, "why": why, "commitments": [one.commitment for one in found]}
+                made = _opened(await self._gathered(tx, case_id), await openings_of(tx, case_id))
+                told = {"unmasked": True, "why": why, "values": [one.token for one in made.openings or ()]}
                 await tell(tx, self._event(EXPORTED, principal, case=case_id, **told))
-                return await self._gathered(tx, case_id, found)
+                return made
             await tell(tx, self._event("personal.denied", principal, case=case_id, act="export", why=why))
         raise NotAllowedToSee
 
-    async def _gathered(self, tx: Transaction, case_id: str, found: Sequence[Opening] | None) -> Dossier:
+    async def _gathered(self, tx: Transaction, case_id: str) -> Dossier:
         placed = await placed_events(tx, case_id)
         opened = {one.event.data["review"] for one in placed if one.event.kind == "review.opened"}
         shown = await shown_in(tx, case_id)
@@ -55,7 +55,6 @@ class Dossiers:
                 Entry(event=ToldEvent(**one.event.to_json()), index=one.index, proof=[]) for one in placed
             ],
             shown={name: _beside(shown[name]) for name in sorted(opened & shown.keys())},
-            openings=None if found is None else [_opening(one) for one in found],
         )
 
     def _event(self, kind: str, principal: Principal, **data: Any) -> Event:
@@ -73,6 +72,12 @@ class Dossiers:
 def _beside(shown: Json) -> Json:
     """What was shown, without its own digest."""
     return {name: told for name, told in shown.items() if name != "digest"}
+
+
+def _opened(dossier: Dossier, found: Sequence[Opening]) -> Dossier:
+    """The dossier with the openings of what stands in it, and of nothing else that is sealed in the case."""
+    there = [_opening(one) for one in found if one.token in dossier.tokens]
+    return dossier.model_copy(update={"openings": there})
 
 
 def _opening(one: Opening) -> OpenedValue:

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
 from checkpoints.merkle import leaf_hash
-from graphs.dossier.shapes import Dossier, DossierUnfit
+from graphs.dossier.shapes import Dossier, DossierUnfit, read_dossier
 from graphs.record.decision_record import decision_record
 from graphs.record.telling import lasted, moment, plain, story
 
@@ -20,7 +20,7 @@ _TEMPLATE = "page.html.j2"
 def dossier_page(dossier: Dossier) -> str:
     """The page; every text of it is escaped. Raises DossierUnfit, RecordUnfit."""
     try:
-        return _drawn(dossier)
+        return _drawn(read_dossier(dossier.to_bytes()))  # names in the order of the file, whoever made it
     except (TemplateError, KeyError, TypeError, AttributeError) as error:
         raise DossierUnfit(f"it cannot be drawn: {type(error).__name__}") from error
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from checkpoints.audit import Event
 from checkpoints.canonical import NotCanonical, canonical
-from checkpoints.sealing import replaced
+from checkpoints.sealing import replaced, tokens_in
 from graphs.record.telling import still_sealed
 from nodes.shapes import Json
 
@@ -89,6 +89,11 @@ class Dossier(_Part):
             return [Event.from_json(entry.event.model_dump()) for entry in self.events]
         except ValueError as error:
             raise DossierUnfit("the time of an event is none") from error
+
+    @property
+    def tokens(self) -> set[str]:
+        """Every token that stands in it."""
+        return tokens_in([entry.event.data for entry in self.events]) | tokens_in(self.shown)
 
     def opened(self, token: str) -> Any:
         """What is behind a token, or in words why that is not shown."""
