@@ -13,6 +13,7 @@ from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_tables import rules
 from api.client import Client, Problem, TokenUnfit, Unreachable
+from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, say
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
@@ -22,6 +23,7 @@ from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
 from graphs.settings import Settings
+from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
@@ -45,6 +47,7 @@ _EXPECTED = (
     PeopleFileUnfit,
     NotifyFileUnfit,
     TableUnfit,
+    TracingUnfit,
     Problem,
     Unreachable,
     TokenUnfit,
@@ -56,6 +59,7 @@ _EXPECTED = (
 
 def main() -> None:
     """Run the command line; an expected failure is one clear line and exit code 1."""
+    configure()
     try:
         app()
     except _EXPECTED as error:
@@ -84,6 +88,7 @@ def up(
             serving(parts, host=host, port=port) as url,
         ):
             say(f"Countersign listens on {url}")
+            say(parts.tracer.where)
             say(f"People file: {settings.people_file}")
             if not known.people:
                 say("Nobody can come in yet: countersign people add maya --role support_lead")
@@ -102,6 +107,7 @@ def worker(
 
     async def run(settings: Settings) -> None:
         async with open_parts(settings) as parts, working(parts, concurrency=concurrency) as work:
+            say(parts.tracer.where)
             say("The worker takes jobs.")
             await until_signal(work)
 

@@ -84,6 +84,7 @@ async def run_demo(settings: Settings, *, stay: bool) -> list[str]:
         console.print("[bold]1[/]  Starting Postgres, the API and a worker; making the sandbox company")
         parts, doors = await _open(stack, settings)
         console.print(f"   listening on {doors.url}, the model is {settings.model or 'the playbook'}")
+        say(f"   {parts.tracer.where}")
         faults = await _play(parts, doors)
         if stay:
             console.print("\n[bold]The server stays up.[/] In another terminal:")

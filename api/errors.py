@@ -156,7 +156,8 @@ def handle_errors(app: FastAPI) -> None:
 async def _known(_request: Request, error: Exception) -> Response:
     kind = next(base for base in type(error).__mro__ if base in STATUS)
     if kind in _QUIET:
-        logger.warning("%s: %s", _QUIET[kind], error)
+        said = type(error).__name__ if kind is ToolError else str(error)  # what a system says stays there
+        logger.warning("%s: %s", _QUIET[kind], said)
     reason, fields = None, None
     if isinstance(error, EventRefused):
         reason, fields = error.reason, _fields([(item["field"], item["problem"]) for item in error.fields])

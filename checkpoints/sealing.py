@@ -44,8 +44,8 @@ RETURNING commitment, field
 _NEW_KEY = "UPDATE cases SET sealing_key = %s WHERE id = %s"
 _OUTLIVED = """
 SELECT DISTINCT s.case_id, s.field FROM sealed_values s JOIN cases c ON c.id = s.case_id
-WHERE s.erased_at IS NULL AND s.field LIKE %s AND NOT s.field LIKE ANY(%s) AND s.sealed_at < %s
-  AND c.status = ANY(%s)
+WHERE s.erased_at IS NULL AND s.sealed_at < %s AND c.status = ANY(%s) AND starts_with(s.field, %s)
+  AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS longer WHERE starts_with(s.field, longer))
 ORDER BY s.case_id, s.field LIMIT %s
 """
 
@@ -236,8 +236,8 @@ async def outlived(
 ) -> list[tuple[str, str]]:
     """Fields of ended cases that were sealed before a time: `(case_id, field)`.
 
-    `kind` is a LIKE pattern of fields, such as `vote.%`; those of `but` have times of their own.
+    `kind` is how such a field begins, such as `vote.`; those that begin as in `but` have times of their own.
     """
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_OUTLIVED, (kind, but, before, ended, limit))
+        await cursor.execute(_OUTLIVED, (before, ended, kind, but, limit))
         return [(row["case_id"], row["field"]) for row in await cursor.fetchall()]

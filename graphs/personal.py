@@ -98,11 +98,9 @@ class PersonalData:
         """
         now, done = self.parts.clock(), 0
         for kind, life in keep.items():
-            longer = [f"{_literal(one)}%" for one in keep if one != kind and one.startswith(kind)]
+            longer = [one for one in keep if one != kind and one.startswith(kind)]
             async with self.parts.database.transaction() as tx:
-                old = await outlived(
-                    tx, f"{_literal(kind)}%", longer or ["\\"], now - life, sorted(ENDED), limit=_AT_ONCE
-                )
+                old = await outlived(tx, kind, longer, now - life, sorted(ENDED), limit=_AT_ONCE)
                 by_case: dict[str, list[str]] = {}
                 for case_id, field in old:
                     by_case.setdefault(case_id, []).append(field)
@@ -186,8 +184,3 @@ def in_words(opening: Opening) -> Any:
     if opening.erased_at is None:
         return opening.value
     return f"[erased on {opening.erased_at:%Y-%m-%d} by {opening.erased_by}: {opening.erased_why}]"
-
-
-def _literal(prefix: str) -> str:
-    """A prefix for LIKE, with nothing in it that matches more than itself."""
-    return prefix.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")

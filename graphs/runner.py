@@ -6,6 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import psycopg
+from langchain_core.callbacks import Callbacks
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
@@ -23,6 +24,7 @@ from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fence, open_session
 from checkpoints.worker import Drained
 from graphs.judging import judge_on
+from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
 from nodes.context import Context
 from nodes.gateway import Gateway
@@ -37,7 +39,6 @@ logger = logging.getLogger(__name__)
 MOST_STEPS = 60
 """LangGraph's recursion limit for one segment; its own default is 10,007."""
 
-PAUSED = "paused"
 _UNFINISHED = frozenset({None, Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED})
 _TRIES_TO_END = 3
 
@@ -72,33 +73,38 @@ class Runner:
                 # Asked again: whoever held the thread until now may have carried it out.
                 known = await open_command(session, command_id)
                 if known is not None:
-                    await self._carry_out(*known, session)
+                    with self.parts.tracer.segment(*known) as traced:
+                        await self._carry_out(*known, session, traced)
 
-    async def _carry_out(self, command: Command, case: Case, session: Session) -> None:
+    async def _carry_out(self, command: Command, case: Case, session: Session, traced: Segment) -> None:
         try:
-            outcome = await self._segment(command, case, session)
+            outcome = await self._segment(command, case, session, traced.callbacks)
         except GraphDrained as drained:
             raise Drained from drained
         except (psycopg.OperationalError, DatabaseAway, StaleHead):
             raise
         except TableUnfit as unfit:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
+            traced.status, traced.failure = Status.BLOCKED, unfit
             await self._stop(command, Status.BLOCKED, "rules_unfit", error=str(unfit))
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)
+            traced.status, traced.failure = Status.FAILED, error
             await self._stop(command, Status.FAILED, "unexpected_error", error=type(error).__name__)
             return
+        traced.outcome = outcome
         paused = outcome == PAUSED
         await close_command(session, command, outcome, self.parts.clock(), paused=paused)
 
-    async def _segment(self, command: Command, case: Case, session: Session) -> str:
+    async def _segment(self, command: Command, case: Case, session: Session, callbacks: Callbacks) -> str:
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
         graph = self._graph(workflow).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
             "configurable": {"thread_id": case.id, "run_id": case.id},
             "recursion_limit": MOST_STEPS,
+            "callbacks": callbacks,
         }
         given = await _input(graph, config, command, case)
         for _ in range(_TRIES_TO_END):

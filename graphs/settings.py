@@ -2,8 +2,45 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+HOSTED = "https://api.smith.langchain.com"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tracing:
+    """Whether and where traces go; nowhere without both a wish and a key.
+
+    Attributes:
+        asked: `LANGSMITH_TRACING` is `true`.
+        api_key: `LANGSMITH_API_KEY`.
+        endpoint: `LANGSMITH_ENDPOINT`; LangSmith's own cloud if not set.
+        project: `LANGSMITH_PROJECT`; `default` if not set.
+    """
+
+    asked: bool = False
+    api_key: str | None = field(default=None, repr=False)
+    endpoint: str = HOSTED
+    project: str = "default"
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Tracing":
+        """As LangSmith's own client reads these, quotes and the older `LANGCHAIN_…` names included."""
+        return cls(
+            asked=_unquoted(env.get("LANGSMITH_TRACING")).lower() == "true",
+            api_key=_unquoted(env.get("LANGSMITH_API_KEY")) or None,
+            endpoint=_either(env, "ENDPOINT").rstrip("/") or HOSTED,
+            project=_either(env, "PROJECT") or "default",
+        )
+
+
+def _either(env: Mapping[str, str], name: str) -> str:
+    return _unquoted(env.get(f"LANGSMITH_{name}")) or _unquoted(env.get(f"LANGCHAIN_{name}"))
+
+
+def _unquoted(value: str | None) -> str:
+    return (value or "").strip().strip("\"'").strip()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +55,7 @@ class Settings:
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
+        tracing: `LANGSMITH_…`, where traces of the work go.
     """
 
     database_url: str | None = None
@@ -27,6 +65,7 @@ class Settings:
     sandbox_url: str | None = None
     notify_file: Path | None = None
     retention_file: Path | None = None
+    tracing: Tracing = Tracing()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -41,4 +80,5 @@ class Settings:
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
+            tracing=Tracing.from_environment(env),
         )

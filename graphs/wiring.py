@@ -24,6 +24,7 @@ from graphs.refund.agents import policy_playbook, triage_playbook
 from graphs.retention import USUAL, read_retention
 from graphs.rulebook import Rulebook
 from graphs.settings import Settings
+from graphs.tracing import UNTRACED, Tracer, open_tracer
 from nodes.agent import Brain, Playbooks
 from nodes.workflow import Workflow
 from tools.registry import Capability, Registry
@@ -64,6 +65,7 @@ class Parts:
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
+    tracer: Tracer = UNTRACED
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -84,8 +86,9 @@ def new_id() -> str:
 async def open_parts(
     settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id
 ) -> AsyncIterator[Parts]:
-    """Open everything; raises DatabaseUnusable or PostgresUnavailable with one clear line."""
+    """Open everything; raises DatabaseUnusable, PostgresUnavailable or TracingUnfit with one clear line."""
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
         url, sandbox_url = await stack.enter_async_context(addresses(settings))
         database = await stack.enter_async_context(open_database(url))
         if settings.database_url is None:
@@ -111,6 +114,7 @@ async def open_parts(
             ids=ids,
             retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
+            tracer=tracer,
         )
 
 

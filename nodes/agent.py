@@ -18,6 +18,9 @@ Words = Annotated[str, Marked(field_class=FieldClass.PERSONAL, trust=Trust.MODEL
 RecordName = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
 Clause = Annotated[str, Field(pattern=r"^[A-Z]{1,8}-[0-9][0-9.]{0,12}$")]
 """A clause of a policy, such as RP-2.1."""
+LOOK_UP = "countersign.look_up"
+"""The callback event of a look-up, `{tool, allowed}`; a tool that does not exist has no name there."""
+
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 

@@ -47,7 +47,7 @@ def ask(agent: str) -> Node:
             return {"outcome": "uncertain", "result": {"reason": uncertain.reason}, "record": story.events}
         _tell_look_ups(story, thought.asked)
         found = finding(role, thought, context.sealing)
-        story.tell("agent.found", seen=digest(role.view.of(records, context.sealing)), **found)
+        story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
         return {"findings": {agent: found}, "outcome": "ready", "record": story.events}
 
     return asked

@@ -13,16 +13,18 @@ from langchain.agents.middleware.model_call_limit import ModelCallLimitExceededE
 from langchain.agents.middleware.tool_call_limit import ToolCallLimitExceededError
 from langchain.agents.middleware.types import ModelRequest, ModelResponse, ToolCallRequest
 from langchain.agents.structured_output import ToolStrategy
+from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.exceptions import ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.types import Command
+from langsmith.run_helpers import tracing_context
 from pydantic import BaseModel, Field, ValidationError
 
 from checkpoints.canonical import NotCanonical, canonical
-from nodes.agent import AgentRole, AgentUncertain, LookUp, Thought
+from nodes.agent import LOOK_UP, AgentRole, AgentUncertain, LookUp, Thought
 from nodes.shapes import Json
 
 _NOTE = (
@@ -88,7 +90,8 @@ class ModelBrain:
             name=role.name,
         )
         question = "DATA\n" + json.dumps(view, ensure_ascii=False, sort_keys=True)
-        return dict(await agent.ainvoke({"messages": [HumanMessage(question)]}, _apart(role)))
+        with tracing_context(enabled=False):  # LangChain's own tracer would send every message
+            return dict(await agent.ainvoke({"messages": [HumanMessage(question)]}, _apart(role)))
 
     def _thought(self, role: AgentRole, door: "_Door", answer: dict[str, Any]) -> Thought:
         output = answer.get("structured_response")
@@ -142,6 +145,9 @@ class _Door(AgentMiddleware):
         call = request.tool_call
         self.babbled = False
         answer = json.dumps(self._answer(call["name"], call["args"]), ensure_ascii=False)
+        up = self._look_ups.get(call["name"])
+        told = {"tool": up.tool if up else None, "allowed": self.asked[-1]["allowed"]}
+        await adispatch_custom_event(LOOK_UP, told)
         return ToolMessage(answer, tool_call_id=call["id"], name=call["name"])
 
     def _answer(self, name: str, arguments: Json) -> Json:

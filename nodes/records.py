@@ -46,19 +46,21 @@ class View:
     fields: tuple[str, ...]
     clear: frozenset[str] = field(default_factory=frozenset)
 
-    def of(self, records: Records, sealing: Sealing | None = None) -> Json:
+    def of(self, records: Records, sealing: Sealing | None = None, *, keep: bool = True) -> Json:
         """The records as this role sees them, JSON-shaped: `{record: {field: value}}`.
 
-        With a seal, the personal values that it sees in clear are sealed, for whatever is kept.
+        With a seal, the personal values that it sees in clear are sealed: to be opened again, or, if they are
+        not kept, only to be compared.
         """
         seen: Json = {}
         for path in self.fields:
             name, _, field_name = path.partition(".")
             if name in records and field_name in type(records[name]).model_fields:
-                seen.setdefault(name, {})[field_name] = self._value(records[name], path, field_name, sealing)
+                seen.setdefault(name, {})[field_name] = self._value(records[name], path, sealing, keep=keep)
         return seen
 
-    def _value(self, record: BaseModel, path: str, name: str, sealing: Sealing | None) -> Any:
+    def _value(self, record: BaseModel, path: str, sealing: Sealing | None, *, keep: bool) -> Any:
+        name = path.partition(".")[2]
         mark = mark_of(type(record), name)
         if mark.field_class is FieldClass.SECRET:
             return MASK
@@ -66,7 +68,7 @@ class View:
             return MASK
         value = masked(getattr(record, name))
         if mark.field_class is FieldClass.PERSONAL and sealing is not None and value is not None:
-            return sealing.token(path, value)
+            return sealing.token(path, value, keep=keep)
         return value
 
 

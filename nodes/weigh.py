@@ -17,8 +17,10 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     judged = judgement.to_json() | {"changes": state.get("result", {}).get("changes", [])}
     story.tell("verdict.given", stage="proposal", **judged)
     then = judgement.verdict.then
+    asked = judgement.verdict.outcome is Outcome.REVIEW  # what nobody is shown is not kept either
+    view, records = context.workflow.reviewer_view, judgement.records
     verdict = judged | {
-        "evidence": context.workflow.reviewer_view.of(judgement.records, context.sealing),
+        "evidence": view.of(records, context.sealing) if asked else {},
         "due": {"seconds": int(then.due.total_seconds()), "working": then.working},
         "ladder": [
             {

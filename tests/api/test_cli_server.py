@@ -82,8 +82,9 @@ async def test_up_without_people_says_how_to_add_one(settings: Settings, env: En
     async with started("up", "--port", "0", env=env) as process:
         lines = await said(process, "countersign people add")
         assert lines[0].startswith("Countersign listens on http://127.0.0.1:")
-        assert lines[1] == f"People file: {settings.people_file}"
-        assert lines[2].startswith("Nobody can come in yet: ")
+        assert lines[1] == "Tracing is off."
+        assert lines[2] == f"People file: {settings.people_file}"
+        assert lines[3].startswith("Nobody can come in yet: ")
         done = await ended(process, signal.SIGINT)
     assert (done.code, done.err) == (0, "")
 
@@ -93,7 +94,7 @@ async def test_what_up_suggests_works_while_it_runs(settings: Settings, env: Env
     async with started("up", "--port", "0", env=env) as process:
         lines = await said(process, "countersign people add")
         url = lines[0].removeprefix("Countersign listens on ")
-        suggested = lines[2].partition(": countersign ")[2].split()
+        suggested = lines[-1].partition(": countersign ")[2].split()
         added = await countersign(*suggested, env=env)
         token = added.out.strip().splitlines()[-1]
         listed = await countersign("cases", env={"COUNTERSIGN_URL": url, "COUNTERSIGN_TOKEN": token})
@@ -132,6 +133,41 @@ async def test_a_worker_takes_jobs_until_a_signal(house: House, env: Environment
         await until(lambda: _at_rest(house), "the case is at rest")
         done = await ended(process, signal.SIGINT)
     assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "last"), [(("up", "--port", "0"), "People file"), (("worker",), "takes jobs")]
+)
+async def test_start_up_says_where_traces_go_and_never_with_which_key(
+    env: Environment, command: tuple[str, ...], last: str
+) -> None:
+    traced = {
+        "LANGSMITH_TRACING": "true",
+        "LANGSMITH_API_KEY": "lsv2_hidden",
+        "LANGSMITH_ENDPOINT": "http://somebody:hidden@127.0.0.1:9/api/",
+        "LANGSMITH_PROJECT": "refunds",
+    }
+    async with started(*command, env={**env, **traced}) as process:
+        lines = await said(process, last)
+        done = await ended(process, signal.SIGTERM)
+    assert "Traces go to http://127.0.0.1:9/api, project refunds." in lines
+    assert "hidden" not in "".join(lines)
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+async def test_a_key_that_is_missing_is_said_at_start_up(env: Environment) -> None:
+    async with started("worker", env={**env, "LANGSMITH_TRACING": "true"}) as process:
+        lines = await said(process, "takes jobs")
+        assert (await ended(process, signal.SIGTERM)).code == 0
+    assert "Tracing is off: LANGSMITH_API_KEY is not set." in lines
+
+
+async def test_a_variable_by_which_langchain_would_refuse_every_case_is_one_clear_line(
+    env: Environment,
+) -> None:
+    done = await countersign("worker", env={**env, "LANGCHAIN_TRACING": "true"})
+    assert (done.code, done.out) == (1, "")
+    assert done.complaint.startswith("countersign: LANGCHAIN_TRACING is of an older LangChain: unset it")
 
 
 async def test_a_signal_while_it_starts_leaves_no_traceback_and_no_server_behind(
