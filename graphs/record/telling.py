@@ -93,7 +93,10 @@ def plain(value: Any, opened: Opened = still_sealed) -> str:
 
 
 def pairs(values: Mapping[str, Any], opened: Opened = still_sealed) -> str:
-    """Names and values on one line."""
+    """Names and values on one line; an amount beside its currency as one."""
+    if values.keys() >= _MONEY and isinstance(values["amount_minor"], int):
+        rest = {name: value for name, value in values.items() if name not in _MONEY}
+        values = {"amount": {name: values[name] for name in sorted(_MONEY)}} | rest
     return ", ".join(f"{name} {plain(value, opened)}" for name, value in values.items()) or "nothing"
 
 
@@ -106,7 +109,8 @@ def lasted(seconds: float) -> str:
 
 
 def _cut(words: str) -> str:
-    """Words that fit a line or two; that something was left off is said."""
+    """Words that fit a line or two, whatever breaks they have; that something was left off is said."""
+    words = " ".join(words.split())
     return words if len(words) <= _MOST else f"{words[:_MOST]}… ({len(words)} characters)"
 
 
@@ -114,7 +118,8 @@ def _beginning(record: DecisionRecord, opened: Opened) -> Iterator[Line]:
     yield Line("case", record.case)
     if record.asked is not None:
         asked = record.asked
-        yield Line("asked", _cut(f"{moment(asked.at)} by {asked.by}: {pairs(asked.event, opened)}"))
+        given = {name: value for name, value in asked.event.items() if value is not None}
+        yield Line("asked", _cut(f"{moment(asked.at)} by {asked.by}: {pairs(given, opened)}"))
     for finding in record.findings:
         yield Line("agent", _cut(_said(finding, opened)))
 
@@ -192,7 +197,8 @@ def _done(proposal: ProposalRecord, opened: Opened) -> Iterator[Line]:
     error = f" ({effect.error})" if effect.error else ""
     yield Line("ran", f"{effect.state}{error} {at}, called {tried}, key {effect.key}")
     if effect.receipt:
-        yield Line("receipt", _cut(pairs(effect.receipt, opened)))
+        new = {name: told for name, told in effect.receipt.items() if effect.arguments.get(name) != told}
+        yield Line("receipt", _cut(pairs(new, opened)))
     if effect.undo is not None:
         undo = effect.undo
         done = f"; undone {moment(undo.done_at)} by {undo.done_by}" if undo.done_at else ""
