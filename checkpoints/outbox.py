@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from checkpoints import schema
+from checkpoints import record_schema
 from checkpoints.audit import Event
 from checkpoints.database import Transaction
 from checkpoints.errors import DeliveryNotDead, DeliveryNotFound
@@ -62,7 +62,7 @@ class Delivery:
     error: str | None = None
 
 
-_COLUMNS = [schema.deliveries.c[name] for name in Delivery.__dataclass_fields__]
+_COLUMNS = [record_schema.deliveries.c[name] for name in Delivery.__dataclass_fields__]
 
 
 def delivery_id(event_id: str, channel: str, recipient: str) -> str:
@@ -105,14 +105,14 @@ async def add_deliveries(tx: Transaction, deliveries: Sequence[Delivery]) -> Non
             {name: getattr(delivery, name) for name in Delivery.__dataclass_fields__}
             for delivery in deliveries
         ]
-        await tx.sql.execute(insert(schema.deliveries).values(values).on_conflict_do_nothing())
+        await tx.sql.execute(insert(record_schema.deliveries).values(values).on_conflict_do_nothing())
 
 
 async def deliveries_since(
     tx: Transaction, *, kind: str, channel: str, recipient: str, since: datetime
 ) -> list[Delivery]:
     """What a recipient has been told of a kind since some moment, or is being told."""
-    d = schema.deliveries.c
+    d = record_schema.deliveries.c
     query = select(*_COLUMNS).where(
         d.recipient == recipient,
         d.created_at > since,
@@ -127,7 +127,7 @@ async def claim_due(
     tx: Transaction, channel: str, *, now: datetime, until: datetime, limit: int
 ) -> list[Delivery]:
     """Take what is due on a channel for oneself until some moment; nobody else gets it before."""
-    d = schema.deliveries.c
+    d = record_schema.deliveries.c
     due = (
         select(d.id)
         .where(d.state == DeliveryState.PENDING, d.channel == channel, d.next_at <= now)
@@ -136,7 +136,7 @@ async def claim_due(
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    taken = update(schema.deliveries).where(d.id == due.c.id)
+    taken = update(record_schema.deliveries).where(d.id == due.c.id)
     query = taken.values(attempts=d.attempts + 1, next_at=until).returning(*_COLUMNS)
     return [_delivery(row) for row in (await tx.sql.execute(query)).all()]
 
@@ -154,16 +154,16 @@ async def put_off(tx: Transaction, claimed: Delivery, next_at: datetime, error: 
 
 
 async def _settle(tx: Transaction, claimed: Delivery, **values: Any) -> bool:
-    d = schema.deliveries.c
+    d = record_schema.deliveries.c
     own = (d.id == claimed.id, d.state == DeliveryState.PENDING, d.next_at == claimed.next_at)
-    query = update(schema.deliveries).where(*own, d.attempts == claimed.attempts)
+    query = update(record_schema.deliveries).where(*own, d.attempts == claimed.attempts)
     return (await tx.sql.execute(query.values(**values).returning(d.id))).first() is not None
 
 
 async def revive(tx: Transaction, wanted: str, at: datetime) -> Delivery:
     """Let a dead delivery be tried from the beginning; raises DeliveryNotFound or DeliveryNotDead."""
-    d = schema.deliveries.c
-    query = update(schema.deliveries).where(d.id == wanted, d.state == DeliveryState.DEAD)
+    d = record_schema.deliveries.c
+    query = update(record_schema.deliveries).where(d.id == wanted, d.state == DeliveryState.DEAD)
     fresh = {"state": DeliveryState.PENDING, "attempts": 0, "next_at": at, "ended_at": None, "error": None}
     row = (await tx.sql.execute(query.values(fresh).returning(*_COLUMNS))).first()
     if row is None:
@@ -174,7 +174,7 @@ async def revive(tx: Transaction, wanted: str, at: datetime) -> Delivery:
 
 async def get_delivery(tx: Transaction, wanted: str) -> Delivery:
     """The delivery with this id; raises DeliveryNotFound."""
-    row = (await tx.sql.execute(select(*_COLUMNS).where(schema.deliveries.c.id == wanted))).first()
+    row = (await tx.sql.execute(select(*_COLUMNS).where(record_schema.deliveries.c.id == wanted))).first()
     if row is None:
         raise DeliveryNotFound(f"there is no notice {wanted}")
     return _delivery(row)
@@ -184,7 +184,7 @@ async def list_deliveries(
     tx: Transaction, *, limit: int, after: str | None = None, state: DeliveryState | None = None
 ) -> Page[Delivery]:
     """A page of deliveries, newest first; raises UnknownCursor."""
-    d = schema.deliveries.c
+    d = record_schema.deliveries.c
     query = select(*_COLUMNS)
     if state is not None:
         query = query.where(d.state == state)

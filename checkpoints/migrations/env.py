@@ -2,8 +2,10 @@
 
 from alembic import context
 
-from checkpoints.schema import metadata
+from checkpoints import record_schema, schema
+from checkpoints.columns import metadata
 
+assert {schema.cases.name, record_schema.audit_events.name} <= metadata.tables.keys()  # both are compared
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,

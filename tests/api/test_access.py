@@ -23,6 +23,8 @@ BODIES = {
         "headers": {"Content-Type": "application/cloudevents+json"},
     },
     "draft_rule_table": {"json": {"workflow": "refund", "source": "table: [", "note": "Why."}},
+    "unmask_case": {"json": {"why": "Asked for."}},
+    "erase_in_case": {"json": {"why": "Asked for."}},
     "decide_rule_table": {"json": {"kind": "approve"}},
     "cast_vote": {"json": {"kind": "approve"}, "headers": {"If-Match": '"x"'}},
     "add_outcome": {"json": {"code": "chargeback", "observed_at": "2026-11-20T00:00:00+00:00"}},
@@ -68,6 +70,8 @@ WRITTEN_BY_HAND = {
         "decide_rule_table",
         "list_notifications",
         "retry_notification",
+        "unmask_case",
+        "erase_in_case",
     },
     "shop": {
         *("receive_event", "give_information", "list_cases", "get_case", "get_timeline", "list_verdicts"),
