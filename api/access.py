@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
+from api.arrivals import Arrivals
 from checkpoints.audit import Event, tell
 from graphs.people import UnknownToken
 from graphs.wiring import Parts
@@ -93,14 +94,14 @@ async def require_access(request: Request) -> None:
     """Let a request through if the table says so; every route of the application stands behind this.
 
     Raises:
-        Unauthenticated: no token, or one that is unknown or expired.
+        Unauthenticated: no token, or one that is unknown or expired, which is on the record.
         Forbidden: the token does not allow this route; the attempt is on the record.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     if may_call(None, route.name).allowed:
         return
-    principal = _authenticated(request)
+    principal = await _authenticated(request, route.name)
     if not may_call(principal, route.name).allowed:
         await _record_denial(get_parts(request), principal, route.name)
         raise Forbidden
@@ -113,14 +114,18 @@ def get_caller(request: Request) -> Principal:
     return principal
 
 
-def _authenticated(request: Request) -> Principal:
+async def _authenticated(request: Request, route: str) -> Principal:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
+    arrivals: Arrivals = request.app.state.arrivals
     try:
-        return get_parts(request).people.principal(token.strip())
+        principal = get_parts(request).people.principal(token.strip())
     except UnknownToken as error:
+        await arrivals.refused(error, route)
         raise Unauthenticated(str(error)) from error
+    await arrivals.signed_in(principal, route)
+    return principal
 
 
 async def _record_denial(parts: Parts, principal: Principal, route: str) -> None:

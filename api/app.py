@@ -18,6 +18,7 @@ from api import (
     stream,
 )
 from api.access import require_access
+from api.arrivals import Arrivals
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
 from api.stream import Live
@@ -37,6 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.live = Live(parts)
+    app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
         *(notifications, personal, record, dossier, audit, health),

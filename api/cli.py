@@ -117,13 +117,15 @@ def worker(
 @app.command()
 def migrate() -> None:
     """Bring the database to this version."""
-    from checkpoints.database import open_database
-    from checkpoints.migrate import migrate as bring_up
-    from graphs.wiring import addresses
+    from checkpoints.migrate import newest_revision
+    from graphs.wiring import addresses, bring_up
 
     async def run(settings: Settings) -> None:
-        async with addresses(settings) as (url, _), open_database(url) as database:
-            say(f"The database is at revision {await bring_up(database)}.")
+        async with addresses(settings) as where:
+            runs = await bring_up(where)
+        say(f"The database is at revision {newest_revision()}.")
+        if runs.warning:
+            complain(f"countersign: {runs.warning}")
 
     start(run)
 
@@ -233,7 +235,7 @@ def verify(as_json_: Json = False) -> None:
     from graphs.wiring import addresses, utc_now
 
     async def run(settings: Settings) -> bool:
-        async with addresses(settings) as (url, _), open_database(url) as database:
+        async with addresses(settings) as where, open_database(where.ours) as database:
             await require_migrated(database)
             async with database.connection() as connection:
                 while await grow_tree(connection, utc_now):

@@ -121,7 +121,7 @@ async def _on_history(
     from graphs.wiring import addresses
 
     judged, found = 0, []
-    async with addresses(settings) as (url, _), open_database(url) as database:
+    async with addresses(settings) as where, open_database(where.ours) as database:
         await require_migrated(database)
         try:
             async with database.connection() as connection:

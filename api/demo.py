@@ -14,9 +14,8 @@ from api.client import Client, Problem
 from api.serve import serving, until_signal, working
 from api.show import console, progress_table, refund_table, say
 from checkpoints.audit import Verification, grow_tree, verify_log
-from checkpoints.database import drop_database, open_database
-from checkpoints.embedded import embedded_postgres
-from checkpoints.migrate import migrate
+from checkpoints.database import drop_database
+from checkpoints.embedded import APPLICATION, embedded_postgres
 from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
@@ -27,7 +26,7 @@ from graphs.people import (
     write_people,
 )
 from graphs.settings import Settings
-from graphs.wiring import Parts, kept_running, open_parts, utc_now
+from graphs.wiring import Addresses, Parts, bring_up, kept_running, open_parts, utc_now
 from tools.contract import Call
 from tools.sandbox.cast import CAST
 
@@ -97,16 +96,17 @@ async def run_demo(settings: Settings, *, stay: bool) -> list[str]:
 async def _open(stack: AsyncExitStack, settings: Settings) -> tuple[Parts, Doors]:
     server = await stack.enter_async_context(embedded_postgres(settings.home / "postgres"))
     await stack.enter_async_context(kept_running(server))
+    await server.create_role()
     for name in _NAMES:
         await drop_database(server.url("postgres"), name)
         await server.create_database(name)
-    ours, sandbox = (server.url(name) for name in _NAMES)
-    async with open_database(ours) as database:
-        await migrate(database)
+    ours, sandbox = _NAMES
+    where = Addresses(ours=server.url(ours, APPLICATION), owner=server.url(ours), sandbox=server.url(sandbox))
+    await bring_up(where)
     own = replace(
         settings,
-        database_url=ours,
-        sandbox_url=sandbox,
+        database_url=where.ours,
+        sandbox_url=where.sandbox,
         people_file=settings.home / "demo" / "people.yaml",
         notify_file=None,
     )

@@ -50,6 +50,7 @@ async def run_worker(
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.grow_every, grow, stop))
         group.create_task(_every(pace.forget_every, forget, stop))
+        group.create_task(_every(pace.look_every, parts.configuration().look, stop))
         group.create_task(_every(pace.notify_every, Dealer(parts).deal_out, stop))
         for channel in parts.notify.channels:  # a round each, so that one that hangs holds up no other
             group.create_task(_every(pace.notify_every, partial(notifier.send_due, channel), stop))

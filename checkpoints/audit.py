@@ -53,6 +53,10 @@ _OF_KINDS = """
 SELECT seq, id, case_id, kind, actor, at, data FROM audit_events
 WHERE kind = ANY(%s) AND case_id IS NOT NULL ORDER BY seq
 """
+_LATEST = """
+SELECT seq, id, kind, actor, at, data FROM audit_events
+WHERE case_id IS NULL AND kind = ANY(%s) ORDER BY seq DESC LIMIT 1
+"""
 _OUTSIDE = """
 SELECT count(*) AS lost FROM audit_events e
 WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.seq = e.seq)
@@ -155,6 +159,12 @@ async def timeline(
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_TIMELINE, wanted)
         return await cursor.fetchall()
+
+
+async def latest(tx: Transaction, kinds: Sequence[str]) -> DictRow | None:
+    """The last event of these kinds that belongs to no case, if there is one."""
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(_LATEST, (list(kinds),))).fetchone()
 
 
 async def history(connection: AsyncConnection[Any], kinds: Sequence[str]) -> AsyncIterator[DictRow]:

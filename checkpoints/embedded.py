@@ -15,11 +15,14 @@ from psycopg.sql import SQL, Identifier
 
 from checkpoints import postgres_binaries
 from checkpoints.postgres_binaries import Account, PostgresUnavailable
-from checkpoints.postgres_server import PostgresServer, in_thread, until
+from checkpoints.postgres_server import SUPERUSER, PostgresServer, in_thread, until
 
-__all__ = ["EmbeddedPostgres", "PostgresUnavailable", "embedded_postgres"]
+__all__ = ["APPLICATION", "SUPERUSER", "EmbeddedPostgres", "PostgresUnavailable", "embedded_postgres"]
 
+APPLICATION = "countersign_app"
+"""The role that Countersign runs as on the embedded server; its superuser only migrates."""
 _DATABASE = "countersign"
+_MAKE_ROLE = SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,9 +34,9 @@ class EmbeddedPostgres:
     deadline: timedelta
     share: IO[bytes]
 
-    def url(self, database: str = _DATABASE) -> str:
-        """The address of one of the server's databases, as libpq and SQLAlchemy read it."""
-        return self.server.url(database)
+    def url(self, database: str = _DATABASE, role: str = SUPERUSER) -> str:
+        """The address of one of the server's databases for a role, as libpq and SQLAlchemy read it."""
+        return self.server.url(database, role)
 
     async def create_database(self, name: str = _DATABASE) -> None:
         """Create the database unless it exists; several may try at once."""
@@ -42,6 +45,14 @@ class EmbeddedPostgres:
             if known.rowcount == 0:
                 with suppress(errors.DuplicateDatabase, errors.UniqueViolation):
                     await connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+
+    async def create_role(self, name: str = APPLICATION) -> None:
+        """Create a role that may sign in and nothing else, unless it exists; several may try at once."""
+        async with await self.server.connect() as connection:
+            known = await connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
+            if known.rowcount == 0:
+                with suppress(errors.DuplicateObject, errors.UniqueViolation):
+                    await connection.execute(_MAKE_ROLE.format(Identifier(name)))
 
     async def ensure_running(self) -> None:
         """Start the server again if it was killed; its address stays the same."""

@@ -10,24 +10,48 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import DictRow, dict_row
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import ProgrammingError
 
+from checkpoints.application_role import grant_application, tables_out_of_reach
 from checkpoints.database import Database, parse_address
 from checkpoints.errors import DatabaseUnusable
 
 _MY_TURN = "SELECT pg_try_advisory_lock(hashtextextended('countersign migrations', 0)) AS mine"
 _LOOK_AGAIN_SECONDS = 0.1
+_OTHER_ROLE = "run 'countersign migrate' with the owner's address in COUNTERSIGN_MIGRATE_URL"
 
 
-async def migrate(database: Database) -> str:
-    """Migrate to the newest revision, one process at a time; returns that revision."""
+async def migrate(database: Database, application: str | None = None) -> str:
+    """Migrate to the newest revision, one process at a time; returns that revision.
+
+    Args:
+        database: opened as the role that owns the tables, or is to own them.
+        application: the role that Countersign runs as, if it is another: it is given what it needs.
+
+    Raises:
+        DatabaseUnusable: the role may not change the tables, or make any.
+    """
+    try:
+        return await _migrate(database, application)
+    except (InsufficientPrivilege, ProgrammingError) as error:
+        cause = error.orig if isinstance(error, ProgrammingError) else error
+        if not isinstance(cause, InsufficientPrivilege):
+            raise
+        raise DatabaseUnusable(f"this role may not migrate: {_OTHER_ROLE}") from error
+
+
+async def _migrate(database: Database, application: str | None) -> str:
     async with await AsyncConnection.connect(
         database.conninfo, autocommit=True, prepare_threshold=0, row_factory=dict_row
     ) as connection:
         await _wait_for_turn(connection)
         await asyncio.to_thread(_upgrade, database.conninfo)
         await AsyncPostgresSaver(connection).setup()
+        if application is not None:
+            await grant_application(connection, application)
     return newest_revision()
 
 
@@ -42,15 +66,21 @@ async def _wait_for_turn(connection: AsyncConnection[DictRow]) -> None:
 
 
 async def require_migrated(database: Database) -> None:
-    """Raise DatabaseUnusable, saying what to run, unless the database is at the newest revision."""
-    async with database.engine.connect() as connection:
-        current = await connection.run_sync(_current_revision)
+    """Raise DatabaseUnusable, saying what to run, unless the database is at the newest revision, and ours."""
     newest = newest_revision()
+    try:
+        async with database.engine.connect() as connection:
+            current = await connection.run_sync(_current_revision)
+    except ProgrammingError as error:
+        raise DatabaseUnusable(f"the revision of the database cannot be read: {_OTHER_ROLE}") from error
     if current != newest:
         raise DatabaseUnusable(
             f"the database is at revision {current or 'none'}, this version needs {newest}: "
             "run 'countersign migrate'"
         )
+    async with database.connection() as own:
+        if out_of_reach := await tables_out_of_reach(own):
+            raise DatabaseUnusable(f"this role may not use {', '.join(out_of_reach)}: {_OTHER_ROLE}")
 
 
 def newest_revision() -> str:

@@ -25,6 +25,7 @@ from checkpoints import postgres_binaries
 from checkpoints.postgres_binaries import Account, Binaries, PostgresUnavailable
 
 _PORT = 5432
+SUPERUSER = "postgres"
 _LONGEST_SOCKET = 100  # a socket's path has room for 107 bytes on Linux, for 103 on macOS
 _PAUSE = 0.02
 _PRIVATE = 0o700
@@ -84,11 +85,11 @@ class PostgresServer:
         """Where Postgres keeps what it knows."""
         return self.place / "data"
 
-    def url(self, database: str) -> str:
-        """The address of one of the databases, as libpq and SQLAlchemy read it."""
+    def url(self, database: str, role: str = SUPERUSER) -> str:
+        """The address of one of the databases for a role, as libpq and SQLAlchemy read it."""
         # The port is named, or else PGPORT would choose it.
         name, host = quote(database, safe=""), quote(str(self.socket), safe="")
-        return f"postgresql://postgres@/{name}?host={host}&port={_PORT}"
+        return f"postgresql://{quote(role, safe='')}@/{name}?host={host}&port={_PORT}"
 
     async def connect(self) -> AsyncConnection[TupleRow]:
         """Connect to the database that is always there."""
@@ -101,7 +102,7 @@ class PostgresServer:
         draft = Path(tempfile.mkdtemp(prefix="draft-", dir=self.place))
         _give(draft, self.account)
         options = [
-            "--username=postgres",
+            f"--username={SUPERUSER}",
             "--auth=trust",
             "--encoding=UTF8",
             "--no-locale",

@@ -11,6 +11,7 @@ from typing import Annotated
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from checkpoints.canonical import digest
 from nodes.directory import DirectoryUnfit, Mailbox
 from nodes.permissions import Kind, Principal
 
@@ -27,6 +28,17 @@ class PeopleFileUnfit(DirectoryUnfit):
 
 class UnknownToken(Exception):
     """The token is unknown or has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("the token is unknown or has expired")
+
+
+class ExpiredToken(UnknownToken):
+    """The token has expired; whoever sent it is not told that it was ever good."""
+
+    def __init__(self, actor: str) -> None:
+        super().__init__()
+        self.actor = actor
 
 
 class _Strict(BaseModel):
@@ -105,9 +117,24 @@ class People:
         """Whose token this is; raises UnknownToken, or PeopleFileUnfit if the file is broken."""
         self._refresh()
         known = self._known.get(_hash(token))
-        if known is None or known[1] <= self._clock():
-            raise UnknownToken("the token is unknown or has expired")
+        if known is None:
+            raise UnknownToken
+        if known[1] <= self._clock():
+            raise ExpiredToken(known[0].actor)
         return known[0]
+
+    def accounts(self) -> dict[str, dict[str, str]]:
+        """By actor, digests of what the account may do and of its keys; raises PeopleFileUnfit."""
+        self._refresh()
+        people = {
+            f"{Kind.PERSON}:{who.id}": _account([*sorted(who.roles), who.human or who.id], who.tokens)
+            for who in self._content.people
+        }
+        services = {
+            f"{Kind.SERVICE}:{what.id}": _account(sorted(what.scopes), what.keys)
+            for what in self._content.services
+        }
+        return people | services
 
     def person(self, actor: str) -> Principal | None:
         """The person behind `person:…`, None if there is none any more; raises PeopleFileUnfit."""
@@ -186,6 +213,11 @@ def _index(content: PeopleFile) -> dict[str, tuple[Principal, datetime]]:
         )
         known |= {key.sha256: (what, key.expires_at) for key in service.keys}
     return known
+
+
+def _account(roles: list[str], keys: list[Token]) -> dict[str, str]:
+    kept = sorted((key.sha256, key.expires_at.isoformat()) for key in keys)
+    return {"roles": digest(roles), "keys": digest(kept)}
 
 
 def _principal(person: Person) -> Principal:

@@ -49,6 +49,7 @@ class Settings:
 
     Attributes:
         database_url: `DATABASE_URL`, a Postgres address; without it the embedded Postgres is started.
+        migrate_url: `COUNTERSIGN_MIGRATE_URL`, the same database as the role that owns it, only to migrate.
         home: `COUNTERSIGN_HOME`, where the embedded Postgres and the people file live.
         people_file: `COUNTERSIGN_PEOPLE`, who may sign in and as what.
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
@@ -59,6 +60,7 @@ class Settings:
     """
 
     database_url: str | None = None
+    migrate_url: str | None = None
     home: Path
     people_file: Path
     model: str | None = None
@@ -74,6 +76,7 @@ class Settings:
         home = Path(env.get("COUNTERSIGN_HOME") or Path.home() / ".countersign")
         return cls(
             database_url=env.get("DATABASE_URL") or None,
+            migrate_url=env.get("COUNTERSIGN_MIGRATE_URL") or None,
             home=home,
             people_file=Path(env.get("COUNTERSIGN_PEOPLE") or home / "people.yaml"),
             model=env.get("COUNTERSIGN_MODEL") or None,

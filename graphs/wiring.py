@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from uuid_utils.compat import uuid7
 
+from checkpoints.application_role import Standing, standing
 from checkpoints.database import Database, open_database, sibling
-from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
+from checkpoints.embedded import APPLICATION, EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import migrate, require_migrated
 from checkpoints.queue import Queue, queue_app
+from graphs.configuration import ConfigurationRecord, settled
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
@@ -48,6 +50,15 @@ def new_secret() -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Addresses:
+    """Where the databases are: ours as we run, ours as whoever owns it, and the sandbox company's."""
+
+    ours: str
+    owner: str
+    sandbox: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
     """The parts of a running Countersign, chosen and opened."""
 
@@ -66,6 +77,10 @@ class Parts:
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     tracer: Tracer = UNTRACED
+
+    def configuration(self) -> ConfigurationRecord:
+        """What tells the log how Countersign is configured."""
+        return ConfigurationRecord(self.database, self.people, self.clock, self.ids)
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -89,19 +104,19 @@ async def open_parts(
     """Open everything; raises DatabaseUnusable, PostgresUnavailable or TracingUnfit with one clear line."""
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
-        url, sandbox_url = await stack.enter_async_context(addresses(settings))
-        database = await stack.enter_async_context(open_database(url))
+        where = await stack.enter_async_context(addresses(settings))
         if settings.database_url is None:
-            await migrate(database)
-        else:
-            await require_migrated(database)
-        sandbox = await stack.enter_async_context(open_sandbox(sandbox_url, clock=clock))
+            await bring_up(where)
+        database = await stack.enter_async_context(open_database(where.ours))
+        await require_migrated(database)
+        standing_ = await _warned(database)
+        sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
         refund = refund_workflow()
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped([refund], clock())
-        yield Parts(
+        parts = Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
@@ -116,18 +131,54 @@ async def open_parts(
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
             tracer=tracer,
         )
+        running = settled(
+            model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
+        )
+        await parts.configuration().opened(parts.workflows, running)
+        yield parts
 
 
 @asynccontextmanager
-async def addresses(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+async def addresses(settings: Settings) -> AsyncIterator[Addresses]:
     """The addresses of our database and of the sandbox's, on the embedded server unless one is set."""
     if settings.database_url is not None:
-        yield settings.database_url, settings.sandbox_url or sibling(settings.database_url, SANDBOX)
+        url = settings.database_url
+        sandbox = settings.sandbox_url or sibling(url, SANDBOX)
+        yield Addresses(ours=url, owner=settings.migrate_url or url, sandbox=sandbox)
         return
     async with embedded_postgres(settings.home / "postgres") as server, kept_running(server):
+        await server.create_role()
         await server.create_database(DATABASE)
         await server.create_database(SANDBOX)
-        yield server.url(DATABASE), settings.sandbox_url or server.url(SANDBOX)
+        yield Addresses(
+            ours=server.url(DATABASE, APPLICATION),
+            owner=server.url(DATABASE),
+            sandbox=settings.sandbox_url or server.url(SANDBOX),
+        )
+
+
+async def bring_up(where: Addresses) -> Standing:
+    """Migrate our database as its owner and let the role that we run as use it; returns its standing.
+
+    Raises:
+        DatabaseUnusable: one of the two addresses leads nowhere, or they lead to two databases.
+    """
+    async with open_database(where.ours) as ours, open_database(where.owner) as owner:
+        async with ours.connection() as ours_, owner.connection() as owners:
+            runs, owns = await standing(ours_), await standing(owners)
+        await migrate(owner, None if runs.role == owns.role else runs.role)
+        await require_migrated(ours)
+        async with ours.connection() as connection:
+            return await standing(connection)
+
+
+async def _warned(database: Database) -> Standing:
+    """The standing of the role we run as, with a line in the log if it is more than it should be."""
+    async with database.connection() as connection:
+        found = await standing(connection)
+    if found.warning:
+        logger.warning("%s", found.warning)
+    return found
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
-from tests.databases import OURS, SANDBOX, clone, make_templates
+from tests.databases import OURS, SANDBOX, as_owner, clone, make_templates
 from tests.house import PEOPLE, House, ManualClock, require_honest_record
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -52,6 +52,12 @@ async def templates(postgres: EmbeddedPostgres) -> None:
 async def database_url(postgres: EmbeddedPostgres, templates: None) -> AsyncIterator[str]:
     async with clone(postgres, OURS) as url:
         yield url
+
+
+@pytest.fixture
+def owner_url(database_url: str) -> str:
+    """The same database, for whoever has to do or see what the application may not."""
+    return as_owner(database_url)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from checkpoints.database import open_database
-from checkpoints.embedded import EmbeddedPostgres
+from checkpoints.database import open_database, parse_address, to_conninfo
+from checkpoints.embedded import APPLICATION, SUPERUSER, EmbeddedPostgres
 from checkpoints.migrate import migrate
 from tools.sandbox.database import found, open_sandbox
 
@@ -23,10 +23,11 @@ async def make_templates(postgres: EmbeddedPostgres, as_of: datetime) -> None:
         await connection.execute("SELECT pg_advisory_lock(1)")
         found_rows = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (SANDBOX,))
         if await found_rows.fetchone() is None:
+            await postgres.create_role()
             await postgres.create_database("making_countersign")
             await postgres.create_database("making_sandbox")
             async with open_database(postgres.url("making_countersign")) as database:
-                await migrate(database)
+                await migrate(database, APPLICATION)
             async with open_sandbox(postgres.url("making_sandbox"), clock=lambda: as_of) as sandbox:
                 await found(sandbox, as_of=as_of)
             await connection.execute(_rename("making_countersign", OURS))
@@ -35,16 +36,30 @@ async def make_templates(postgres: EmbeddedPostgres, as_of: datetime) -> None:
 
 @asynccontextmanager
 async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    """A fresh database like the template, dropped afterwards."""
+    """A fresh database like the template, dropped afterwards; ours is opened as the application's role."""
     name = f"t_{uuid4().hex}"
     async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
         await connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )
         try:
-            yield postgres.url(name)
+            yield postgres.url(name, APPLICATION if template == OURS else SUPERUSER)
         finally:
             await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def as_owner(url: str) -> str:
+    """The same database as the role that owns it, and may do everything."""
+    return to_conninfo(parse_address(url).set(username=SUPERUSER))
+
+
+async def tamper(url: str, *statements: str) -> None:
+    """Do what somebody with all rights to the database can do; no constraint and no trigger stops them."""
+    async with await psycopg.AsyncConnection.connect(as_owner(url)) as connection:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            cursor = await connection.execute(statement.encode())
+            assert cursor.rowcount > 0, f"this changes nothing: {statement}"
 
 
 def _rename(old: str, new: str) -> sql.Composed:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from checkpoints.audit import grow_tree, timeline, verify_log
@@ -16,6 +17,7 @@ from graphs.intake import CloudEvent, Intake
 from graphs.runner import Runner
 from graphs.wiring import Parts
 from nodes.permissions import Kind, Principal
+from tests.databases import as_owner, tamper
 from tools.contract import Call
 from tools.sandbox.cast import CAST
 
@@ -114,11 +116,16 @@ class House:
         return list(paid.model_dump(mode="json")["refunds"])
 
     async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Rows of our own database."""
-        async with self.parts.database.connection() as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            await cursor.execute(query, values)
+        """Rows of our own database, seen and changed by its owner: the parts run as a role that may not."""
+        async with await AsyncConnection.connect(
+            as_owner(self.parts.database.conninfo), autocommit=True, row_factory=dict_row
+        ) as connection:
+            cursor = await connection.execute(query.encode(), values)
             return await cursor.fetchall() if cursor.description else []
+
+    async def tamper(self, *statements: str) -> None:
+        """Change what nobody may change, past every trigger."""
+        await tamper(self.parts.database.conninfo, *statements)
 
 
 def refund_event(scene: str, event_id: str | None = None, **data: Any) -> CloudEvent:

@@ -93,10 +93,10 @@ async def test_the_log_holds_after_all_that_people_can_do(door: Door) -> None:
 async def test_a_log_that_was_altered_does_not_hold(door: Door) -> None:
     await door.opened(LEADS)
     await door.get("lee", "/audit/verify")
-    await door.house.rows("UPDATE audit_events SET actor = 'person:max' WHERE kind = 'event.received'")
+    await door.house.tamper("UPDATE audit_events SET actor = 'person:max' WHERE kind = 'event.received'")
 
     report = await door.get("lee", "/audit/verify")
 
     assert not report["holds"]
     assert "event.received" in report["faults"][0]
-    await door.house.rows("UPDATE audit_events SET actor = 'service:shop' WHERE kind = 'event.received'")
+    await door.house.tamper("UPDATE audit_events SET actor = 'service:shop' WHERE kind = 'event.received'")

@@ -17,6 +17,7 @@ from checkpoints.audit import Event, Verification, grow_tree, tell, timeline, ve
 from checkpoints.canonical import NotCanonical
 from checkpoints.database import Database, open_database
 from checkpoints.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from tests.databases import tamper
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON_ONE_DATABASE = settings(
@@ -313,15 +314,6 @@ async def log(database_url: str) -> AsyncIterator[Database]:
         yield database
 
 
-async def tamper(database: Database, *statements: str) -> None:
-    """Do what somebody with all rights to the database can do; no constraint and no trigger stops them."""
-    async with database.connection() as connection, connection.transaction():
-        await connection.execute("SET LOCAL session_replication_role = replica")
-        for statement in statements:
-            cursor = await connection.execute(statement)
-            assert cursor.rowcount > 0, f"this changes nothing: {statement}"
-
-
 ALTERED = {
     "data": "data = jsonb_set(data, '{number}', '99')",
     "a letter of the data": "data = jsonb_set(data, '{text}', '\"as It was\"')",
@@ -341,7 +333,7 @@ ALTERED = {
 
 @pytest.mark.parametrize("change", ALTERED)
 async def test_an_altered_event_is_found(log: Database, change: str) -> None:
-    await tamper(log, f"UPDATE audit_events SET {ALTERED[change]} WHERE id = 'e-3'")  # noqa: S608 - fixed texts
+    await tamper(log.conninfo, f"UPDATE audit_events SET {ALTERED[change]} WHERE id = 'e-3'")  # noqa: S608 - fixed texts
 
     (fault,) = (await verified(log)).faults
     assert "was altered: leaf 3 does not match it" in fault
@@ -427,7 +419,7 @@ TAMPERED: dict[str, tuple[list[str], str]] = {
 @pytest.mark.parametrize("deed", TAMPERED)
 async def test_what_was_done_to_the_log_is_found(log: Database, deed: str) -> None:
     statements, fault = TAMPERED[deed]
-    await tamper(log, *statements)
+    await tamper(log.conninfo, *statements)
 
     verification = await verified(log)
 
@@ -437,14 +429,14 @@ async def test_what_was_done_to_the_log_is_found(log: Database, deed: str) -> No
 
 async def test_an_event_that_is_kept_out_of_the_tree_is_found(log: Database) -> None:
     await append(log, event(8))
-    await tamper(log, "DELETE FROM audit_pending")
+    await tamper(log.conninfo, "DELETE FROM audit_pending")
 
     assert (await verified(log)).faults == ("1 events are neither in the tree nor waiting for it",)
 
 
 async def test_an_event_that_is_altered_while_it_waits_is_found_in_the_tree(log: Database) -> None:
     await append(log, event(8))
-    await tamper(log, "UPDATE audit_events SET data = '{}' WHERE id = 'e-8'")
+    await tamper(log.conninfo, "UPDATE audit_events SET data = '{}' WHERE id = 'e-8'")
     await grow(log)
 
     (fault,) = (await verified(log)).faults
@@ -463,6 +455,6 @@ UNDER_THE_TREE: dict[str, str] = {
 
 @pytest.mark.parametrize("deed", UNDER_THE_TREE)
 async def test_what_was_done_under_the_tree_is_found(log: Database, deed: str) -> None:
-    await tamper(log, UNDER_THE_TREE[deed])
+    await tamper(log.conninfo, UNDER_THE_TREE[deed])
 
     assert not (await verified(log)).holds

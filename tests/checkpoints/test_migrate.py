@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, MetaData
 
 from checkpoints import database as databases
@@ -16,7 +17,7 @@ from checkpoints.cases import get_case
 from checkpoints.columns import metadata
 from checkpoints.database import drop_database, open_database
 from checkpoints.effects import effects_of
-from checkpoints.embedded import EmbeddedPostgres
+from checkpoints.embedded import APPLICATION, EmbeddedPostgres
 from checkpoints.errors import DatabaseUnusable
 from checkpoints.migrate import _upgrade, migrate, newest_revision, require_migrated
 from checkpoints.reviews import ReviewKind, get_review
@@ -125,3 +126,30 @@ async def test_what_the_first_version_wrote_is_read_by_this_one(empty_url: str) 
     assert (review.roles, review.kind, review.reversible) == (["support_lead"], ReviewKind.GATE, False)
     assert review.due == timedelta(hours=8)
     assert (vote.humans, vote.rung) == (["lee"], 0)
+
+
+AUDITED = """
+INSERT INTO audit_events (id, kind, actor, at, data, leaf) VALUES ('e', 'k', 'a', now(), '{}', sha256(''));
+INSERT INTO audit_leaves (index, seq, leaf) SELECT 0, seq, leaf FROM audit_events
+"""
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
+async def test_a_log_of_each_earlier_revision_stays_and_is_only_added_to_from_then_on(
+    postgres: EmbeddedPostgres, empty_url: str, revision: str
+) -> None:
+    await postgres.create_role()
+    async with open_database(empty_url) as database:
+        await asyncio.to_thread(_upgrade, database.conninfo, "0001")
+        async with database.connection() as connection:
+            await connection.execute(FIRST + ";" + AUDITED)
+        await asyncio.to_thread(_upgrade, database.conninfo, revision)
+        await migrate(database, APPLICATION)
+    name = empty_url.split("?", maxsplit=1)[0].rpartition("/")[2]
+    async with open_database(postgres.url(name, APPLICATION)) as runs, runs.transaction() as tx:
+        events = await tx.driver.execute("SELECT id FROM audit_events JOIN audit_leaves USING (seq)")
+        assert await events.fetchall() == [("e",)]
+        assert (await get_case(tx, "c")).id == "c"
+        with pytest.raises(InsufficientPrivilege):
+            await tx.driver.execute("DELETE FROM audit_events")
+        await tx.driver.rollback()
