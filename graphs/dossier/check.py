@@ -103,7 +103,10 @@ def _digest(document: Any) -> str | None:
 
 
 def _proposal_faults(proposal: ProposalRecord) -> Iterator[str]:
+    judged = {verdict.digest for verdict in proposal.verdicts}
     for review in proposal.reviews:
+        if review.digest not in judged:
+            yield f"review {review.id} showed another action than was judged"
         for vote in review.votes:
             if vote.digest != review.digest and vote.kind in DECIDING | _SIGNING:
                 yield f"vote {vote.id} of {vote.person} is on another action than review {review.id} showed"

@@ -267,6 +267,12 @@ def voted_on_another(document: Json) -> None:
     alter(document, "vote.cast", lambda data: data.update(digest="0" * 64))
 
 
+def review_of_another(document: Json) -> None:
+    for one in document["events"]:
+        if one["event"]["kind"] in {"review.opened", "review.viewed", "vote.cast"}:
+            one["event"]["data"]["digest"] = "0" * 64
+
+
 def another_signer(document: Json) -> None:
     alter(
         document, "effect.intended", lambda data: data["basis"]["people"][0].update(person="person:mallory")
@@ -341,6 +347,7 @@ TAMPERED = {
     amount: "the digest is not that of the action",
     resigned: "was used for another action than was signed",
     voted_on_another: "is on another action",
+    review_of_another: "showed another action than was judged",
     another_signer: "names other signatures",
     not_approved: "did not approve it",
     used_twice: "was used before",
