@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.cli_case import explain, export
+from api.cli_log import log, verify
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
@@ -18,6 +19,7 @@ from api.show import as_json, case_table, complain, console, errors, review_tabl
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.anchor_places import AnchorUnfit
 from graphs.dossier.shapes import DossierUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
@@ -39,6 +41,8 @@ app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
 app.command()(explain)
 app.command()(export)
+app.add_typer(log, name="log")
+app.command()(verify)
 
 
 _EXPECTED = (
@@ -46,6 +50,7 @@ _EXPECTED = (
     PostgresUnavailable,
     PeopleFileUnfit,
     NotifyFileUnfit,
+    AnchorUnfit,
     TableUnfit,
     TracingUnfit,
     Problem,
@@ -222,34 +227,6 @@ def decide(
         as_json(decided) if as_json_ else say(f"The review is {decided['status']}.")
 
     ask(url, token, vote)
-
-
-@app.command()
-def verify(as_json_: Json = False) -> None:
-    """Check the audit log; exit code 1 if it does not hold."""
-    from dataclasses import asdict
-
-    from checkpoints.audit import grow_tree, verify_log
-    from checkpoints.database import open_database
-    from checkpoints.migrate import require_migrated
-    from graphs.wiring import addresses, utc_now
-
-    async def run(settings: Settings) -> bool:
-        async with addresses(settings) as where, open_database(where.ours) as database:
-            await require_migrated(database)
-            async with database.connection() as connection:
-                while await grow_tree(connection, utc_now):
-                    pass
-                found = await verify_log(connection)
-        if as_json_:
-            as_json(asdict(found) | {"holds": found.holds})
-        else:
-            say(f"{found.events} events, tree of {found.size}, root {found.root}")
-            say("The log holds." if found.holds else "\n".join(found.faults))
-        return found.holds
-
-    if not start(run):
-        raise typer.Exit(1)
 
 
 @app.command()

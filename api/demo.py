@@ -13,9 +13,11 @@ from rich.live import Live
 from api.client import Client, Problem
 from api.serve import serving, until_signal, working
 from api.show import console, progress_table, refund_table, say
-from checkpoints.audit import Verification, grow_tree, verify_log
+from checkpoints.audit_tree import grow_tree
+from checkpoints.audit_verify import verify_log
 from checkpoints.database import drop_database
 from checkpoints.embedded import APPLICATION, embedded_postgres
+from checkpoints.log_check import Verification
 from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
@@ -109,6 +111,9 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> tuple[Parts, Doors
         sandbox_url=where.sandbox,
         people_file=settings.home / "demo" / "people.yaml",
         notify_file=None,
+        home=settings.home / "demo",  # a log that is thrown away is signed with a key of its own
+        log_key=None,
+        anchors=None,
     )
     tokens = _make_people(own.people_file)
     parts = await stack.enter_async_context(open_parts(own))
@@ -263,6 +268,6 @@ async def _refunds(parts: Parts, since: datetime) -> list[dict[str, Any]]:
 
 async def _verify(parts: Parts) -> Verification:
     async with parts.database.connection() as connection:
-        while await grow_tree(connection, parts.clock):
+        while await grow_tree(connection, parts.clock, parts.signer):
             pass
-        return await verify_log(connection)
+        return await verify_log(connection, [parts.signer.key])

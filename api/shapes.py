@@ -165,7 +165,40 @@ class AuditReport(Shape):
     events: int
     size: int
     root: str
+    heads: int
+    unsigned: int
+    anchored: int
     faults: list[str]
+
+
+class HeadOut(Shape):
+    """The newest signed head: `note` is a C2SP signed note, `key` what its signature is checked with."""
+
+    size: int
+    root: str
+    note: str
+    key: str
+
+
+class InclusionOut(Shape):
+    """Proof that an event is leaf `index` of the tree of `size` leaves; hashes are lower-case hex."""
+
+    event: str
+    index: int
+    size: int
+    leaf: str
+    root: str
+    path: list[str]
+
+
+class ConsistencyOut(Shape):
+    """Proof that the tree of `second` leaves begins with that of `first`; hashes are lower-case hex."""
+
+    first: int
+    first_root: str
+    second: int
+    second_root: str
+    path: list[str]
 
 
 class Health(Shape):

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
-from checkpoints.audit import grow_tree
+from checkpoints.audit_tree import grow_tree
 from checkpoints.errors import DatabaseAway
 from checkpoints.queue import queue_app
 from checkpoints.reaper import Reaper
 from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
+from graphs.anchors import Anchoring
 from graphs.deadlines import Deadlines
 from graphs.dealer import Dealer
 from graphs.notifier import Notifier
@@ -38,7 +39,7 @@ async def run_worker(
 
     async def grow() -> int:
         async with parts.database.connection() as connection:
-            return await grow_tree(connection, parts.clock)
+            return await grow_tree(connection, parts.clock, parts.signer)
 
     async def forget() -> int:
         return await PersonalData(parts).forget(parts.retention)
@@ -52,6 +53,8 @@ async def run_worker(
         group.create_task(_every(pace.forget_every, forget, stop))
         group.create_task(_every(pace.look_every, parts.configuration().look, stop))
         group.create_task(_every(pace.notify_every, Dealer(parts).deal_out, stop))
+        if parts.anchors:
+            group.create_task(_every(pace.anchor_every, Anchoring(parts).run, stop))
         for channel in parts.notify.channels:  # a round each, so that one that hangs holds up no other
             group.create_task(_every(pace.notify_every, partial(notifier.send_due, channel), stop))
         group.create_task(work(app, stop, pace=pace, concurrency=concurrency, on_stop=runner.drain))

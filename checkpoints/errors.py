@@ -66,3 +66,19 @@ class DeliveryNotDead(CheckpointsError):
 
 class UnknownCursor(CheckpointsError):
     """The cursor does not belong to this list."""
+
+
+class EventNotFound(CheckpointsError):
+    """There is no such event."""
+
+
+class NotInTheTree(CheckpointsError):
+    """The event is on the record but not in the tree yet; try again in a moment."""
+
+
+class SizeUnfit(CheckpointsError):
+    """The tree never had this size."""
+
+
+class TreeDamaged(CheckpointsError):
+    """The log is damaged: 'countersign verify' says where."""

@@ -21,6 +21,7 @@ from checkpoints.errors import DatabaseAway, StaleHead
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
+from checkpoints.serializer import ForeignValue
 from checkpoints.session import Session, fence, open_session
 from checkpoints.worker import Drained
 from graphs.judging import judge_on
@@ -87,6 +88,10 @@ class Runner:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
             traced.status, traced.failure = Status.BLOCKED, unfit
             await self._stop(command, Status.BLOCKED, "rules_unfit", error=str(unfit))
+            return
+        except ForeignValue:
+            logger.error("case %s: its checkpoint holds what no checkpoint of ours does", case.id)  # noqa: TRY400
+            await self._stop(command, Status.BLOCKED, "foreign_checkpoint", error="ForeignValue")
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)

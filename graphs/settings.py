@@ -57,6 +57,9 @@ class Settings:
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
         tracing: `LANGSMITH_…`, where traces of the work go.
+        log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
+            there; without it `log.key` in the home, made on first use.
+        anchors: `COUNTERSIGN_ANCHOR`, comma-separated addresses where signed heads are put.
     """
 
     database_url: str | None = None
@@ -68,6 +71,8 @@ class Settings:
     notify_file: Path | None = None
     retention_file: Path | None = None
     tracing: Tracing = Tracing()
+    log_key: Path | None = None
+    anchors: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -84,4 +89,6 @@ class Settings:
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
             tracing=Tracing.from_environment(env),
+            log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,
+            anchors=env.get("COUNTERSIGN_ANCHOR") or None,
         )

@@ -16,8 +16,11 @@ from checkpoints.application_role import Standing, standing
 from checkpoints.database import Database, open_database, sibling
 from checkpoints.embedded import APPLICATION, EmbeddedPostgres, embedded_postgres
 from checkpoints.errors import DatabaseUnusable
+from checkpoints.log_key import read_signer, signer_at
 from checkpoints.migrate import migrate, require_migrated
+from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
+from graphs.anchor_places import read_anchors
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
@@ -29,6 +32,7 @@ from graphs.settings import Settings
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from nodes.agent import Brain, Playbooks
 from nodes.workflow import Workflow
+from tools.anchors.anchor import Anchor
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import found, open_sandbox
@@ -70,6 +74,7 @@ class Parts:
     rulebook: Rulebook
     brain: Brain
     people: People
+    signer: Signer
     clock: Clock
     ids: Ids
     chance: Chance = random.random
@@ -77,6 +82,7 @@ class Parts:
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     tracer: Tracer = UNTRACED
+    anchors: tuple[Anchor, ...] = ()
 
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
@@ -101,7 +107,13 @@ def new_id() -> str:
 async def open_parts(
     settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id
 ) -> AsyncIterator[Parts]:
-    """Open everything; raises DatabaseUnusable, PostgresUnavailable or TracingUnfit with one clear line."""
+    """Open everything.
+
+    Raises:
+        DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit: each with one
+            clear line.
+    """
+    signer, anchors = signer_of(settings), read_anchors(settings.anchors)
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
         where = await stack.enter_async_context(addresses(settings))
@@ -125,11 +137,13 @@ async def open_parts(
             rulebook=rulebook,
             brain=choose_brain(settings.model),
             people=People(settings.people_file, clock),
+            signer=signer,
             clock=clock,
             ids=ids,
             retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
             tracer=tracer,
+            anchors=anchors,
         )
         running = settled(
             model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
@@ -199,6 +213,15 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+
+
+def signer_of(settings: Settings) -> Signer:
+    """Who signs the audit log's heads; a key that is configured is read, one at home also made.
+
+    Raises:
+        LogKeyUnfit: the key is not there, or cannot be used.
+    """
+    return signer_at(settings.home / "log.key") if settings.log_key is None else read_signer(settings.log_key)
 
 
 def choose_brain(model: str | None) -> Brain:

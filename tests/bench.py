@@ -34,7 +34,7 @@ from checkpoints.serializer import StrictSerializer
 from graphs.intake import Intake
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
-from tests import bench_reviews, bench_rules
+from tests import bench_log, bench_reviews, bench_rules
 from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone, make_templates
 from tests.house import SHOP, House, refund_event
@@ -109,6 +109,8 @@ async def main() -> None:
         Path(folder).chmod(0o755)  # noqa: ASYNC240 - before anything else runs
         async with embedded_postgres(Path(folder), durable=True) as postgres:
             await make_templates(postgres, AS_OF)
+            async with clone(postgres, OURS) as ours:
+                await bench_log.measure(ours)
             async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
                 await fill(sandbox)
                 people = Path(folder) / "people.yaml"

@@ -7,7 +7,9 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from checkpoints.audit import grow_tree, timeline, verify_log
+from checkpoints.audit import timeline
+from checkpoints.audit_tree import grow_tree
+from checkpoints.audit_verify import verify_log
 from checkpoints.cases import Case, get_case
 from checkpoints.effects import EffectRow, effects_of
 from checkpoints.reviews import Review, ReviewStatus, list_reviews
@@ -148,9 +150,9 @@ def refund_event(scene: str, event_id: str | None = None, **data: Any) -> CloudE
 async def require_honest_record(parts: Parts) -> None:
     """Every effect has its intent and, where people were asked, their grant; the log verifies."""
     async with parts.database.connection() as connection:
-        while await grow_tree(connection, parts.clock):
+        while await grow_tree(connection, parts.clock, parts.signer):
             pass
-        verification = await verify_log(connection)
+        verification = await verify_log(connection, [parts.signer.key])
         cursor = connection.cursor(row_factory=dict_row)
         rows = await (await cursor.execute(_EFFECTS)).fetchall()
     assert verification.holds, verification.faults

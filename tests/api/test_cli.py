@@ -28,6 +28,7 @@ COMMANDS = (
     "notices",
     "explain",
     "export",
+    "log",
 )
 
 

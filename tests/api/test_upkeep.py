@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +12,11 @@ from api import worker
 from api.serve import working
 from api.signals import until_signal
 from api.worker import run_worker
+from checkpoints.anchored import read_anchored
 from checkpoints.embedded import EmbeddedPostgres
 from checkpoints.errors import DatabaseAway
 from checkpoints.worker import Pace
+from graphs.anchor_places import read_anchors
 from graphs.settings import Settings
 from graphs.wiring import Parts
 from tests.api.outage import closed
@@ -71,6 +75,20 @@ async def test_a_worker_tells_people_and_systems_whatever_one_channel_does(
 
     assert len(server.mails) == 2
     assert len(running.requests) == len(hanging.requests) == 1
+
+
+async def test_a_worker_signs_heads_and_anchors_them(parts: Parts, house: House, tmp_path: Path) -> None:
+    anchored = replace(parts, anchors=read_anchors(f"file://{tmp_path}/heads"))
+
+    async def kept() -> bool:
+        return bool(await house.rows("SELECT size FROM audit_anchors"))
+
+    async with working(anchored, pace=Pace(grow_every=SOON, anchor_every=SOON)):
+        await house.send("clean_29_90_1")
+        await until(kept, "a head is anchored")
+
+    heads, faults = read_anchored([tmp_path / "heads"], [parts.signer.key])
+    assert (bool(heads), faults) == (True, [])
 
 
 async def test_upkeep_is_tried_again_after_any_failure(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any
 
@@ -11,54 +11,20 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from psycopg.rows import dict_row
 
-from checkpoints.audit import Event, Verification, grow_tree, tell, timeline, verify_log
+from checkpoints.audit import Event, tell, timeline
 from checkpoints.canonical import NotCanonical
 from checkpoints.database import Database, open_database
+from checkpoints.log_check import Verification
 from checkpoints.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from tests.databases import tamper
+from tests.checkpoints.log import KEYS, NOW, append, event, grow, rows, tamper, verified
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON_ONE_DATABASE = settings(
     deadline=None,
     max_examples=25,
     # examples share the log on purpose: it only grows, and has to hold after each of them
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-
-
-def event(number: int = 0, **changes: Any) -> Event:
-    told: dict[str, Any] = {
-        "id": f"e-{number}",
-        "case_id": "c-1",
-        "kind": "test.told",
-        "actor": "person:lee",
-        "at": NOW + timedelta(seconds=number),
-        "data": {"number": number, "text": "as it was"},
-    }
-    return Event(**told | changes)
-
-
-async def append(database: Database, *events: Event) -> None:
-    async with database.transaction() as tx:
-        await tell(tx, *events)
-
-
-async def grow(database: Database) -> int:
-    async with database.connection() as connection:
-        return await grow_tree(connection, lambda: NOW)
-
-
-async def verified(database: Database) -> Verification:
-    async with database.connection() as connection:
-        return await verify_log(connection)
-
-
-async def rows(database: Database, query: str) -> list[dict[str, Any]]:
-    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query)
-        return await cursor.fetchall()
 
 
 async def stored(database: Database) -> list[Event]:
@@ -171,17 +137,21 @@ async def test_the_tree_grows_behind_the_events(empty: Database) -> None:
     assert await grow(empty) == 0
 
     root = Frontier().extend(leaf_hash(told.entry) for told in events).root.hex()
-    assert await verified(empty) == Verification(events=7, size=7, root=root, faults=())
+    assert await verified(empty) == Verification(
+        events=7, size=7, root=root, faults=(), heads=2, keys=tuple(map(str, KEYS))
+    )
 
 
 async def test_an_empty_log_verifies(empty: Database) -> None:
-    assert await verified(empty) == Verification(events=0, size=0, root=EMPTY_ROOT.hex(), faults=())
+    assert await verified(empty) == Verification(
+        events=0, size=0, root=EMPTY_ROOT.hex(), faults=(), keys=tuple(map(str, KEYS))
+    )
 
 
 async def test_a_tree_grown_in_small_steps_is_the_same_tree(
     empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checkpoints.audit._BATCH", 3)
+    monkeypatch.setattr("checkpoints.audit_tree._BATCH", 3)
     events = [event(number) for number in range(11)]
     await append(empty, *events)
 
@@ -219,7 +189,7 @@ async def test_a_second_sequencer_leaves_the_work_to_the_first(empty: Database) 
 
 
 async def test_many_sequencers_at_once_do_no_harm(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkpoints.audit._BATCH", 3)
+    monkeypatch.setattr("checkpoints.audit_tree._BATCH", 3)
     events = [event(number) for number in range(40)]
 
     async def sequence() -> int:
@@ -333,7 +303,7 @@ ALTERED = {
 
 @pytest.mark.parametrize("change", ALTERED)
 async def test_an_altered_event_is_found(log: Database, change: str) -> None:
-    await tamper(log.conninfo, f"UPDATE audit_events SET {ALTERED[change]} WHERE id = 'e-3'")  # noqa: S608 - fixed texts
+    await tamper(log, f"UPDATE audit_events SET {ALTERED[change]} WHERE id = 'e-3'")  # noqa: S608 - fixed texts
 
     (fault,) = (await verified(log)).faults
     assert "was altered: leaf 3 does not match it" in fault
@@ -419,7 +389,7 @@ TAMPERED: dict[str, tuple[list[str], str]] = {
 @pytest.mark.parametrize("deed", TAMPERED)
 async def test_what_was_done_to_the_log_is_found(log: Database, deed: str) -> None:
     statements, fault = TAMPERED[deed]
-    await tamper(log.conninfo, *statements)
+    await tamper(log, *statements)
 
     verification = await verified(log)
 
@@ -429,14 +399,14 @@ async def test_what_was_done_to_the_log_is_found(log: Database, deed: str) -> No
 
 async def test_an_event_that_is_kept_out_of_the_tree_is_found(log: Database) -> None:
     await append(log, event(8))
-    await tamper(log.conninfo, "DELETE FROM audit_pending")
+    await tamper(log, "DELETE FROM audit_pending")
 
     assert (await verified(log)).faults == ("1 events are neither in the tree nor waiting for it",)
 
 
 async def test_an_event_that_is_altered_while_it_waits_is_found_in_the_tree(log: Database) -> None:
     await append(log, event(8))
-    await tamper(log.conninfo, "UPDATE audit_events SET data = '{}' WHERE id = 'e-8'")
+    await tamper(log, "UPDATE audit_events SET data = '{}' WHERE id = 'e-8'")
     await grow(log)
 
     (fault,) = (await verified(log)).faults
@@ -455,6 +425,6 @@ UNDER_THE_TREE: dict[str, str] = {
 
 @pytest.mark.parametrize("deed", UNDER_THE_TREE)
 async def test_what_was_done_under_the_tree_is_found(log: Database, deed: str) -> None:
-    await tamper(log.conninfo, UNDER_THE_TREE[deed])
+    await tamper(log, UNDER_THE_TREE[deed])
 
     assert not (await verified(log)).holds
