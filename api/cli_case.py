@@ -92,9 +92,9 @@ def _read(file: Path) -> "Dossier":
 
 def _complain_of(dossier: "Dossier") -> None:
     """Say what does not hold before anything of it is told."""
-    from graphs.dossier.check import content_faults
+    from graphs.dossier.proofs import dossier_faults
 
-    faults = content_faults(dossier)
+    faults = dossier_faults(dossier)
     for fault in faults[:_MOST_FAULTS]:
         complain(f"This does not hold: {fault}")
     if len(faults) > _MOST_FAULTS:

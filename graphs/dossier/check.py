@@ -7,8 +7,8 @@ that no event of the case was left out: that takes the whole log.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from checkpoints.audit import Event
 from checkpoints.canonical import NotCanonical, digest
+from checkpoints.event import Event
 from checkpoints.sealing import commitment
 from checkpoints.votes import APPROVING, DECIDING, VoteKind
 from graphs.dossier.shapes import Dossier, DossierUnfit, OpenedValue

@@ -6,7 +6,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
-from checkpoints.merkle import leaf_hash
 from graphs.dossier.shapes import Dossier, DossierUnfit, read_dossier
 from graphs.record.decision_record import decision_record
 from graphs.record.telling import lasted, moment, plain, story
@@ -34,7 +33,7 @@ def _drawn(dossier: Dossier) -> str:
             dossier=dossier,
             record=record,
             story=story(record, dossier.opened),
-            leaves=[leaf_hash(event.entry).hex() for event in dossier.told],
+            leaves=[event.leaf.hex() for event in dossier.told],
         )
     )
 

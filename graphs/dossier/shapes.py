@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from checkpoints.audit import Event
 from checkpoints.canonical import NotCanonical, canonical
+from checkpoints.event import Event
 from checkpoints.sealing import replaced, tokens_in
 from graphs.record.telling import still_sealed
 from nodes.shapes import Json

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from checkpoints.audit import Event
+from checkpoints.event import Event
 from graphs.record.deeds import effect_of, ends_of, grant_of
 from graphs.record.reviews import reviews_of
 from graphs.record.shapes import (

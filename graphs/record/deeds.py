@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from checkpoints.audit import Event
+from checkpoints.event import Event
 from graphs.record.shapes import Act, EffectRecord, End, GrantRecord, UndoRecord, named
 
 _SETTLED = ("effect.done", "effect.failed", "effect.unknown", "effect.undone")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from checkpoints.audit import Event
+from checkpoints.event import Event
 from graphs.record.shapes import Act, ReviewRecord, Viewed, VoteRecord, named
 
 ENDS = ("review.approved", "review.rejected", "review.expired", "review.superseded")

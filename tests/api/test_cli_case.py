@@ -122,3 +122,21 @@ async def test_a_case_that_is_no_file_takes_a_token() -> None:
     refused = await countersign("explain", "01a21ce7", env=OFFLINE)
     assert refused.code == 2
     assert "COUNTERSIGN_TOKEN" in refused.err
+
+
+async def test_an_exported_case_is_verified_offline(terminal: Terminal, tmp_path: Path) -> None:
+    case_id = await done(terminal.door)
+    await terminal.run("lee", "export", case_id, "--to", tmp_path)
+    file, key = tmp_path / f"{case_id}.json", str(terminal.door.house.parts.signer.key)
+
+    held = await countersign("verify", file, "--key", key, env=OFFLINE)
+    assert (held.code, held.err) == (0, "")
+    assert held.out.splitlines()[-1] == "The dossier holds."
+    by_itself = await countersign("verify", file, "--json", env=OFFLINE)
+    assert json.loads(by_itself.out)["holds"]
+
+    altered = tmp_path / "altered.json"
+    altered.write_text(file.read_text().replace("person:lee", "person:max"))
+    found = await countersign("verify", altered, "--key", key, env=OFFLINE)
+    assert found.code == 1
+    assert "was altered" in found.out
