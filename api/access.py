@@ -57,9 +57,14 @@ ROUTES = {
         "retry_notification",
         "unmask_case",
         "erase_in_case",
+        "get_record",
+        "add_outcome",
+        "get_dossier",
+        "unmask_dossier",
     ),
     "cases:start": ("receive_event", "give_information"),
-    "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts"),
+    "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts", "get_record", "get_dossier"),
+    "cases:outcome": ("add_outcome",),
 }
 
 PERMISSIONS = Permissions(

@@ -6,10 +6,12 @@ from api import (
     audit,
     cases,
     delegations,
+    dossier,
     events,
     health,
     notifications,
     personal,
+    record,
     review_acts,
     reviews,
     rules,
@@ -39,7 +41,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, audit, health),
+        *(notifications, personal, record, dossier, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

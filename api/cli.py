@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from api.cli_case import explain, export
 from api.cli_log import log, verify
 from api.cli_notices import notices
 from api.cli_people import people
@@ -19,8 +20,10 @@ from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.anchor_places import AnchorUnfit
+from graphs.dossier.shapes import DossierUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
+from graphs.record.decision_record import RecordUnfit
 from graphs.settings import Settings
 from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
@@ -36,6 +39,8 @@ app = typer.Typer(
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
+app.command()(explain)
+app.command()(export)
 app.add_typer(log, name="log")
 app.command()(verify)
 
@@ -51,6 +56,8 @@ _EXPECTED = (
     Problem,
     Unreachable,
     TokenUnfit,
+    DossierUnfit,
+    RecordUnfit,
     OSError,
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli_dossier import is_dossier, report_dossier
 from api.cli_run import Json, start
 from api.show import as_json, complain, say
 from graphs.settings import Settings
@@ -73,6 +74,11 @@ def verify(
         keys = [VerifierKey.parse(text) for text in key or []]
     except KeyUnfit as error:
         raise typer.BadParameter(str(error)) from error
+    if file and is_dossier(file):
+        if anchor:
+            raise typer.BadParameter("anchors are held against a whole log, not against a dossier")
+        report_dossier(file, keys, as_json_=as_json_)
+        return
     anchors = anchor or []
     found = _verified_file(file, keys, anchors) if file else _verified_database(keys, anchors)
     _report(found, as_json_=as_json_)

@@ -67,6 +67,18 @@ class Client:
         """What the rules said in a case."""
         return await self._pages(f"/cases/{case_id}/verdicts", {})
 
+    async def record(self, case_id: str) -> dict[str, Any]:
+        """What was decided in a case, and why."""
+        return await self._call("GET", f"/cases/{case_id}/record")
+
+    async def dossier(self, case_id: str) -> dict[str, Any]:
+        """A case in one document, its personal values sealed."""
+        return await self._call("GET", f"/cases/{case_id}/dossier")
+
+    async def unmask_dossier(self, case_id: str, why: str) -> dict[str, Any]:
+        """A case in one document, its personal values in clear."""
+        return await self._call("POST", f"/cases/{case_id}/dossier", json={"why": why})
+
     async def reviews(self, **filters: Any) -> list[dict[str, Any]]:
         """All reviews that match; open ones unless a status is given."""
         return await self._pages("/reviews", filters)

@@ -38,8 +38,10 @@ from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.intake import EventRefused
 from graphs.lending import DelegationUnfit
+from graphs.outcomes import EffectUnknown, TooManyOutcomes
 from graphs.people import PeopleFileUnfit
 from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
+from graphs.record.decision_record import RecordUnfit
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
 from nodes.edits import PatchUnfit
@@ -87,6 +89,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     EditUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     EditRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DelegationUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    EffectUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyOutcomes: HTTPStatus.CONFLICT,
+    RecordUnfit: HTTPStatus.CONFLICT,
     PreconditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
     DatabaseUnusable: HTTPStatus.SERVICE_UNAVAILABLE,
     PeopleFileUnfit: HTTPStatus.SERVICE_UNAVAILABLE,

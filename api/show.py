@@ -1,6 +1,7 @@
 """What the command line shows: tables for people, JSON for machines."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from graphs.record.telling import Section
 from tools.money import Money
 
 console = Console()
@@ -135,6 +137,18 @@ def show_verdict(verdict: dict[str, Any]) -> None:
         saw = ", ".join(f"{name} = {value}" for name, value in row["saw"].items())
         mark = "matched" if row["matched"] else f"not: {row['failed']}"
         say(f"    {row['row']:<8} {mark}; saw {safe(saw)}")
+
+
+def show_story(sections: Sequence[Section]) -> None:
+    """A case as a story, part by part."""
+    for section in sections:
+        console.print(safe(section.title), style="bold")
+        lines = Table.grid(padding=(0, 1), pad_edge=True)
+        lines.add_column(no_wrap=True, style="dim", min_width=9)
+        lines.add_column(overflow="fold")
+        for line in section.lines:
+            lines.add_row(line.label, safe(line.words))
+        console.print(lines)
 
 
 def show_version(table: dict[str, Any]) -> None:

@@ -16,6 +16,9 @@ _LEAF = """
 SELECT l.index, e.leaf FROM audit_events e LEFT JOIN audit_leaves l ON l.seq = e.seq WHERE e.id = %s
 """
 _SIGNED = "SELECT size, root, note FROM audit_heads WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1"
+_SIGNED_OVER = """
+SELECT size, root, note FROM audit_heads WHERE note IS NOT NULL AND size > %s ORDER BY size LIMIT 1
+"""
 _SIZE = "SELECT coalesce(max(size), 0) AS size FROM audit_heads"
 _HASHES = """
 WITH wanted AS (
@@ -71,6 +74,15 @@ async def newest_head(tx: Transaction) -> NewestHead:
         row = await (await cursor.execute(_SIGNED)).fetchone()
     if row is None:
         raise NotInTheTree("nothing is under a signed head yet; try again in a moment")
+    return NewestHead(size=row["size"], root=bytes(row["root"]), note=row["note"])
+
+
+async def first_head_over(tx: Transaction, index: int) -> NewestHead:
+    """The smallest signed head whose tree has this leaf, which is always the same; raises NotInTheTree."""
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        row = await (await cursor.execute(_SIGNED_OVER, (index,))).fetchone()
+    if row is None:
+        raise NotInTheTree
     return NewestHead(size=row["size"], root=bytes(row["root"]), note=row["note"])
 
 

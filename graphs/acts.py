@@ -230,8 +230,8 @@ class Acts:
             voted_at=self.parts.clock(),
         )
         await add_vote(tx, vote)
-        told = self._event(review, "vote.cast", principal, vote=vote.id, vote_kind=kind, comment=words)
-        await tell(tx, told)
+        told = {"vote": vote.id, "vote_kind": kind, "comment": words, "digest": vote.digest}
+        await tell(tx, self._event(review, "vote.cast", principal, humans=vote.humans, **told))
         return words
 
     async def _end(self, review_id: str, refusal: Exception | None, principal: Principal, act: str) -> Review:

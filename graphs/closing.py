@@ -56,8 +56,10 @@ async def unfit(
     return None
 
 
-async def close(tx: Transaction, parts: Parts, review: Review, status: ReviewStatus, actor: str) -> None:
-    """End a locked review, say so, and wake the graph that waits for it.
+async def close(
+    tx: Transaction, parts: Parts, review: Review, status: ReviewStatus, actor: str, **told: Any
+) -> None:
+    """End a locked review, say so with what else is told of it, and wake the graph that waits for it.
 
     Raises:
         ReviewAlreadyDecided: it was not open any more.
@@ -65,7 +67,7 @@ async def close(tx: Transaction, parts: Parts, review: Review, status: ReviewSta
     now = parts.clock()
     if not await decide_review(tx, review.id, status, now):
         raise ReviewAlreadyDecided
-    await tell(tx, review_event(parts, review, f"review.{status}", actor, digest=review.digest))
+    await tell(tx, review_event(parts, review, f"review.{status}", actor, digest=review.digest, **told))
     if review.kind is not ReviewKind.GATE:
         return
     if not await wait_for_people(tx, review.case_id, now):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from checkpoints.audit import tell
+from checkpoints.canonical import digest
 from checkpoints.database import Transaction
 from checkpoints.effects import Grant, add_grant
 from checkpoints.errors import AlreadyVoted
@@ -174,13 +175,13 @@ class Decisions:
         if open_rungs(review.ladder, votes):
             await leave_to_others(tx, self.parts, review, votes)
             return
-        if review.kind is ReviewKind.GATE:
-            await self._grant(tx, review, votes)
-        await close(tx, self.parts, review, ReviewStatus.APPROVED, principal.actor)
+        told = await self._grant(tx, review, votes) if review.kind is ReviewKind.GATE else {}
+        await close(tx, self.parts, review, ReviewStatus.APPROVED, principal.actor, **told)
         if ballot.kind is VoteKind.BREAK_GLASS:
             await self._look_afterwards(tx, review, vote)
 
-    async def _grant(self, tx: Transaction, review: Review, votes: list[Vote]) -> None:
+    async def _grant(self, tx: Transaction, review: Review, votes: list[Vote]) -> dict[str, Any]:
+        """Store the grant that these votes give; returns what the record says of it."""
         people = [
             {"person": vote.person, "role": vote.role, "vote": vote.id, "on_behalf_of": vote.on_behalf_of}
             for vote in votes
@@ -199,15 +200,19 @@ class Decisions:
             expires_at=review.expires_at,
         )
         await add_grant(tx, grant)
+        times = {"issued_at": grant.issued_at.isoformat(), "expires_at": grant.expires_at.isoformat()}
+        return {"grant": grant.id, "basis": grant.basis, **times}
 
     async def _look_afterwards(self, tx: Transaction, review: Review, vote: Vote) -> None:
         """Broken glass: an alert now, and a review of it by those who were not asked."""
         now = self.parts.clock()
+        shown = {name: told for name, told in review.shown.items() if name != "digest"}
+        shown |= {"broken_glass": _data(vote), "signed_by": [vote.person]}
         later = replace(
             review,
             id=str(uuid5(NAMESPACE_OID, f"afterwards/{review.id}")),
             kind=ReviewKind.AFTERWARDS,
-            shown=review.shown | {"broken_glass": _data(vote), "signed_by": [vote.person]},
+            shown=shown | {"digest": digest(shown)},
             roles=[review.ladder[at]["role"] for at in open_rungs(review.ladder, ())],
             against=None,
             status=ReviewStatus.OPEN,
@@ -226,7 +231,9 @@ class Decisions:
         broken = review_event(
             self.parts, review, "review.broken_glass", vote.person, afterwards=later.id, **_data(vote)
         )
-        await tell(tx, broken, review_event(self.parts, later, "review.opened", "rule:break_glass"))
+        told = {"digest": later.digest, "shown": later.shown["digest"], "ladder": later.ladder}
+        told |= {"proposal": later.action["proposal"], "review_kind": later.kind.value}
+        await tell(tx, broken, review_event(self.parts, later, "review.opened", "rule:break_glass", **told))
 
 
 def _misfit(review: Review, ballot: Ballot) -> Exception | None:

@@ -144,10 +144,10 @@ class Edits:
     async def _put(self, tx: Transaction, vote: Vote, preview: Preview) -> None:
         by, review = preview.eligibility, preview.review
         vote = replace(vote, id=self.parts.ids(), humans=list(by.humans))
-        await add_vote(
-            tx, replace(vote, role=by.role, on_behalf_of=by.on_behalf_of, delegation=by.delegation)
-        )
-        told: Json = {"vote": vote.id, "vote_kind": vote.kind, "patch": vote.patch, "comment": vote.comment}
+        vote = replace(vote, role=by.role, on_behalf_of=by.on_behalf_of, delegation=by.delegation)
+        await add_vote(tx, vote)
+        names = ("role", "on_behalf_of", "delegation", "humans", "digest", "patch", "comment")
+        told: Json = {"vote": vote.id, "vote_kind": vote.kind} | {name: getattr(vote, name) for name in names}
         told |= {"changes": list(preview.changes), "outcome": preview.judgement.verdict.outcome}
         await tell(tx, review_event(self.parts, review, "vote.cast", vote.person, **told))
         await close(tx, self.parts, review, ReviewStatus.SUPERSEDED, vote.person)

@@ -162,7 +162,16 @@ def _received(case: Case, event: CloudEvent, principal: Principal) -> Event:
         kind="event.received",
         actor=principal.actor,
         at=case.created_at,
-        data={"source": event.source, "id": event.id, "type": event.type, "workflow": case.workflow},
+        data={
+            "source": event.source,
+            "id": event.id,
+            "type": event.type,
+            "workflow": case.workflow,
+            "version": case.workflow_version,
+            "title": case.title,
+            "event": case.event,
+            "rules": case.rules,
+        },
     )
 
 

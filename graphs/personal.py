@@ -62,7 +62,7 @@ class PersonalData:
         told = {"fields": None if fields is None else sorted(fields), "why": why}
         async with self.parts.database.transaction() as tx:
             case = await get_case(tx, case_id)
-            if self._may(case, principal, Verb.UNMASK):
+            if self.may(case, principal, Verb.UNMASK):
                 found = [o for o in await openings_of(tx, case_id) if fields is None or o.field in fields]
                 told["commitments"] = [one.commitment for one in found]
                 await tell(tx, self._event(case_id, "personal.unmasked", principal.actor, **told))
@@ -81,7 +81,7 @@ class PersonalData:
         wanted = None if fields is None else sorted(fields)
         async with self.parts.database.transaction() as tx:
             case = await get_case(tx, case_id, lock=True)
-            allowed = self._may(case, principal, Verb.ERASE)
+            allowed = self.may(case, principal, Verb.ERASE)
             if allowed:
                 await self._require_ended(tx, case)
                 return await self._erased(tx, case_id, wanted, why, principal.actor)
@@ -128,8 +128,8 @@ class PersonalData:
             await tell(tx, self._event(case_id, "personal.erased", by, values=values, **told))
         return gone
 
-    def _may(self, case: Case, principal: Principal, verb: Verb) -> bool:
-        """By the case's workflow; where that is not installed any more, by all that are."""
+    def may(self, case: Case, principal: Principal, verb: Verb) -> bool:
+        """Whether somebody may, by the case's workflow; where that is gone, by all that are there."""
         all_of_them = self.parts.workflows
         asked = [all_of_them[case.workflow]] if case.workflow in all_of_them else all_of_them.values()
         held = sorted(principal.roles) if principal.kind is Kind.PERSON else []

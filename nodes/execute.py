@@ -22,7 +22,8 @@ async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         execution = replace(execution, end=End.BLOCKED, reason="facts_keep_moving")
     if execution.judgement is not None:
         story.tell("verdict.given", stage="execution", **execution.judgement)
-    story.tell("action.executed", tool=proposal.tool, key=proposal.key, **execution.to_json())
+    named = {"proposal": proposal.id, "tool": proposal.tool, "key": proposal.key}
+    story.tell("action.executed", **named, **execution.to_json())
     update: CaseState = {
         "outcome": execution.end.value,
         "result": execution.to_json(),

@@ -8,7 +8,7 @@ from langgraph.types import interrupt
 
 from checkpoints.audit import Event
 from checkpoints.canonical import digest
-from checkpoints.reviews import Decision, ReviewStatus
+from checkpoints.reviews import Decision, ReviewKind, ReviewStatus
 from checkpoints.votes import VoteKind
 from nodes.action import Proposal, differences
 from nodes.context import Context
@@ -95,6 +95,7 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
     amount = context.workflow.rulings[tool.name].amount(action["arguments"])
     shown = _shown(state, tool)
     told = {"review": review_id, "digest": signed, "shown": digest(shown), "ladder": ladder}
+    told |= {"proposal": action["proposal"], "review_kind": ReviewKind.GATE.value}
     return {
         "id": review_id,
         "workflow": context.workflow.name,

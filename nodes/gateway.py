@@ -184,7 +184,10 @@ class Gateway:
             key=effect.key,
             tool=effect.tool,
             grant=grant.id,
+            review=grant.review_id,
             basis=grant.basis,
+            issued_at=grant.issued_at.isoformat(),
+            used_at=effect.intended_at.isoformat(),
             stage="execution",
             **judgement.to_json(),
         )
@@ -236,6 +239,7 @@ class Gateway:
             return await refused(effect, "arguments_erased", tell)
         arguments = tool.arguments.model_validate_json(canonical(plain))
         await self.ledger.attempt(effect.key)
+        effect = replace(effect, attempts=effect.attempts + 1)
         try:
             record = await self.registry.call(self.capability, tool.name, arguments, Call(key=effect.key))
         except ToolRefused as refusal:
@@ -246,9 +250,17 @@ class Gateway:
 
     async def _done(self, effect: EffectRow, record: Record, tell: Tell, *, reason: str) -> Execution:
         receipt = sealed(record, self.judge.sealing, f"{effect.tool}.result")
-        event = tell("effect.done", key=effect.key, tool=effect.tool, receipt=receipt, how=reason)
+        told: Json = {"attempts": effect.attempts, "undo": self._undo(effect.tool), "how": reason}
+        event = tell("effect.done", key=effect.key, tool=effect.tool, receipt=receipt, **told)
         await self.ledger.settle(effect.key, EffectState.DONE, event, receipt=receipt)
         return Execution(end=End.DONE, reason=reason, receipt=receipt)
+
+    def _undo(self, tool: str) -> Json | None:
+        """By which tool a deed that is done now can be taken back, and until when; None if it cannot."""
+        undo = self.registry.describe(tool).undo
+        if undo is None:
+            return None
+        return {"tool": undo.tool, "until": (self.clock() + undo.window).isoformat()}
 
     async def _failed(self, effect: EffectRow, error: str, tell: Tell, message: str = "") -> Execution:
         await self._ended(effect, EffectState.FAILED, error, tell, message)
@@ -262,7 +274,7 @@ class Gateway:
         self, effect: EffectRow, state: EffectState, error: str, tell: Tell, message: str
     ) -> None:
         """Settle a deed that was not done, or of which that is not known; a system's own words are sealed."""
-        told: Json = {"key": effect.key, "tool": effect.tool, "error": error}
+        told: Json = {"key": effect.key, "tool": effect.tool, "error": error, "attempts": effect.attempts}
         if message:
             told["message"] = self.judge.sealing.token("tool.error", message)
         event = tell(f"effect.{state}", **told)

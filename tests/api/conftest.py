@@ -30,10 +30,16 @@ PEOPLE = {
     "finn": ["finance"],
     "kit": ["rule_keeper"],
     "kai": ["rule_keeper", "support_lead"],
+    "pia": ["privacy_officer"],
     "nora": [],
     "eve": ["finance"],
 }
-SERVICES = {"shop": ["cases:start", "cases:read"], "reader": ["cases:read"], "mute": []}
+SERVICES = {
+    "shop": ["cases:start", "cases:read"],
+    "reader": ["cases:read"],
+    "bank": ["cases:outcome"],
+    "mute": [],
+}
 EXPIRED = "eve"
 
 

@@ -26,6 +26,8 @@ COMMANDS = (
     "demo",
     "people",
     "notices",
+    "explain",
+    "export",
     "log",
 )
 
