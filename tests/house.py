@@ -16,6 +16,7 @@ from checkpoints.reviews import Review, ReviewStatus, list_reviews
 from checkpoints.votes import VoteKind
 from graphs.decisions import Ballot, Decisions
 from graphs.intake import CloudEvent, Intake
+from graphs.personal import opened
 from graphs.runner import Runner
 from graphs.wiring import Parts
 from nodes.permissions import Kind, Principal
@@ -105,6 +106,11 @@ class House:
     async def events(self, case_id: str) -> list[dict[str, Any]]:
         async with self.parts.database.transaction() as tx:
             return await timeline(tx, case_id, limit=1000)
+
+    async def opened(self, case_id: str, document: Any) -> Any:
+        """A document with what is sealed of this case in clear."""
+        async with self.parts.database.transaction() as tx:
+            return await opened(tx, case_id, document)
 
     async def kinds(self, case_id: str) -> list[str]:
         return [event["kind"] for event in await self.events(case_id)]

@@ -1,5 +1,6 @@
 """What happened in a case can be read from the outside, from its event to its receipt."""
 
+from checkpoints.sealing import TOKEN
 from tests.api.door import Door, problem
 from tools.sandbox.cast import CAST
 
@@ -34,7 +35,8 @@ async def test_the_timeline_tells_the_whole_story_in_order(door: Door) -> None:
     assert (actors["event.received"], actors["vote.denied"]) == ("service:shop", "person:finn")
     assert (actors["vote.cast"], actors["review.approved"]) == ("person:lee", "person:lee")
     (cast,) = [event for event in events if event["kind"] == "vote.cast"]
-    assert cast["data"]["comment"] == "Seen the photo."
+    assert TOKEN.fullmatch(cast["data"]["comment"])
+    assert await door.house.opened(review["case_id"], cast["data"]["comment"]) == "Seen the photo."
     (intent,) = [
         e for e in events if e["kind"] == "effect.intended" and e["data"]["tool"] == "payments.refund"
     ]

@@ -72,13 +72,13 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "only who may unmasks",
-            "if self._may(case, principal, Verb.UNMASK):",
+            "if self.may(case, principal, Verb.UNMASK):",
             "if True:",
             (f"{API}/test_personal.py",),
         ),
         (
             "only who may erases",
-            "allowed = self._may(case, principal, Verb.ERASE)",
+            "allowed = self.may(case, principal, Verb.ERASE)",
             "allowed = True",
             (f"{API}/test_personal.py",),
         ),

@@ -97,8 +97,8 @@ def patch(**values: Any) -> list[Json]:
 
 
 async def told(house: House, case_id: str, *kinds: str) -> list[Json]:
-    """The events of these kinds on a case's record, each with its actor among its data."""
-    events = await house.events(case_id)
+    """The events of these kinds on a case's record, opened, each with its actor among its data."""
+    events = await house.opened(case_id, await house.events(case_id))
     return [event["data"] | {"by": event["actor"]} for event in events if event["kind"] in kinds]
 
 
