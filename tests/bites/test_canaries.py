@@ -12,21 +12,25 @@ import pytest
 
 from api.logs import Lines
 from api.serve import serving
+from checkpoints.audit_export import export_log
+from checkpoints.audit_tree import grow_tree
 from checkpoints.cases import Status
 from checkpoints.votes import VoteKind
 from graphs.acts import Acts
 from graphs.decisions import Ballot, Decisions
 from graphs.settings import Settings
-from graphs.wiring import Parts
+from graphs.wiring import Parts, open_parts
 from nodes.model_brain import ModelBrain
 from tests.api.conftest import make_people
 from tests.api.door import Door
 from tests.bites.planted import (
     BODY,
     COMMENT,
+    CONFIGURED,
     EMAIL,
     EVERYTHING,
     FAILURE,
+    FILE,
     MODEL_KEY,
     NAME,
     PERSONAL,
@@ -46,6 +50,14 @@ from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolRefused, Tool
 
 SMALL, LARGE = "clean_29_90_1", "clean_120_00_1"
 WORDS = "vote.words"
+CHANNELS = """
+public_url: https://countersign.example.com
+attempts: 2
+reminders_per_hour: 5
+channels:
+  - {name: mail, kind: smtp, host: 127.0.0.1, port: 9, tls: none, from: "countersign@example.com",
+     username: countersign, password_env: CANARY_SECRET}
+"""
 
 
 @asynccontextmanager
@@ -76,7 +88,7 @@ async def answers(house: House, settings: Settings, clock: ManualClock, case_id:
     ):
         door = Door(http=http, tokens=tokens, house=house, clock=clock)
         case = (await door.ask("kit", "GET", f"/cases/{case_id}")).json()
-        paths = [f"/cases/{case_id}{rest}" for rest in ("", "/timeline", "/verdicts")]
+        paths = [f"/cases/{case_id}{rest}" for rest in ("", "/timeline", "/verdicts", "/record", "/dossier")]
         paths += [f"/reviews/{review['id']}" for review in case["reviews"]]
         paths += ["/cases", "/reviews?status=approved", "/notifications", "/rules"]
         for who in ("kit", "reader"):
@@ -88,8 +100,24 @@ async def answers(house: House, settings: Settings, clock: ManualClock, case_id:
     return found
 
 
+async def exported(house: House) -> str:
+    """The whole log, as it is written for whoever verifies it elsewhere."""
+    parts, lines = house.parts, bytearray()
+
+    def write(line: bytes) -> int:
+        lines.extend(line)
+        return len(line)
+
+    async with parts.database.connection() as connection:
+        while await grow_tree(connection, parts.clock, parts.signer):
+            pass
+        await export_log(connection, parts.signer.key, write)
+    return lines.decode()
+
+
 async def require_nothing_leaked(house: House, caplog: pytest.LogCaptureFixture, **more: str) -> None:
-    everywhere = Everywhere({**await tables(house), "log": logged(caplog), **more})
+    export = await exported(house)
+    everywhere = Everywhere({**await tables(house), "lines": logged(caplog), "export": export, **more})
     assert {canary: found for canary in EVERYTHING if (found := everywhere.holding(canary))} == {}
 
 
@@ -229,12 +257,21 @@ async def test_what_a_failing_system_says_is_in_no_row_no_line_and_no_answer(
 
 
 async def test_what_is_configured_is_in_no_row_and_no_line(
-    parts: Parts, settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", MODEL_KEY)
-    async with planted(parts, settings, SMALL) as (house, _):
-        await house.after(SMALL)
-        await require_nothing_leaked(house, caplog)
+    monkeypatch.setenv("CANARY_SECRET", CONFIGURED)
+    people = settings.people_file.rename(settings.home / f"{FILE}.yaml")
+    notify = settings.home / f"{FILE}-notify.yaml"
+    notify.write_text(CHANNELS, encoding="utf-8")
+    named = replace(settings, people_file=people, notify_file=notify)
+    async with open_parts(named, clock=clock) as opened, planted(opened, named, LARGE) as (house, _):
+        review = await house.review((await house.after(LARGE)).id)
+        await house.decided(review, LEE)
+        await require_nothing_leaked(house, caplog, **await answers(house, named, clock, review.case_id))
 
 
 async def test_the_canaries_would_be_found(parts: Parts, settings: Settings) -> None:
