@@ -14,12 +14,12 @@ from nodes.action import Proposal, differences
 from nodes.context import Context
 from nodes.edits import edited
 from nodes.eligibility import open_rungs
-from nodes.gateway import undo_text
 from nodes.hours import after
+from nodes.reversing import undo_text
 from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
-from tools.contract import Tool
+from tools.contract import Reversibility, Tool
 
 
 async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
@@ -107,7 +107,7 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
         "ladder": ladder,
         "roles": [ladder[at]["role"] for at in open_rungs(ladder, ())],
         "risk": verdict["risk"],
-        "reversible": tool.undo is not None,
+        "reversible": tool.reversibility is Reversibility.REVERSIBLE,
         "against": verdict["against"],
         "owner": ladder[0]["role"],
         "amount_minor": amount[0] if amount else None,
