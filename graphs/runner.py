@@ -17,7 +17,7 @@ from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
-from checkpoints.errors import DatabaseAway, StaleHead
+from checkpoints.errors import DatabaseAway, StaleHead, TooEarly
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
@@ -63,12 +63,15 @@ class Runner:
 
         Raises:
             Drained: stopped between two steps; to be taken up again at once.
+            TooEarly: the command is for later.
             ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
         """
         async with open_session(self.parts.database.engine) as session:
             known = await open_command(session, command_id)
             if known is None:
                 return
+            if known[0].run_at is not None and known[0].run_at > self.parts.clock():
+                raise TooEarly
             async with fence(session, known[1].id):
                 # Asked again: whoever held the thread until now may have carried it out.
                 known = await open_command(session, command_id)
@@ -102,7 +105,7 @@ class Runner:
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
         graph = self._graph(workflow).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
-            "configurable": {"thread_id": case.id, "run_id": case.id},
+            "configurable": {"thread_id": case.thread_id, "run_id": case.id},
             "recursion_limit": MOST_STEPS,
             "callbacks": callbacks,
         }

@@ -43,8 +43,12 @@ async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
 
 
 async def _decided(context: Context, review_id: str) -> Decision | None:
+    """The decision that counts; one that can still be taken back does not yet, whoever wakes the gate."""
     decision = await context.reviews.decision(review_id)
-    return None if decision is None or decision.status is ReviewStatus.OPEN else decision
+    if decision is None or decision.status is ReviewStatus.OPEN:
+        return None
+    held = decision.held_until is not None and decision.held_until > context.clock()
+    return None if held else decision
 
 
 def _edited(decision: Decision, story: Story) -> CaseState:
@@ -113,6 +117,7 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
         "amount_minor": amount[0] if amount else None,
         "currency": amount[1] if amount else None,
         "expires_at": action["expires_at"],
+        "hold_seconds": judged.get("hold", 0),
         "event": _opened(context, review_id, now, told).to_json(),
         **_times(judged["due"], context, now),
     }
