@@ -12,6 +12,7 @@ from api import (
     personal,
     review_acts,
     reviews,
+    rollbacks,
     rules,
     stream,
 )
@@ -39,7 +40,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, audit, health),
+        *(notifications, personal, rollbacks, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -114,9 +114,7 @@ async def add_grant(tx: Transaction, grant: Grant) -> None:
 async def revoke_grant(tx: Transaction, review_id: str, at: datetime) -> bool:
     """Make the grant of a review unusable for ever; False if it is used already, or there is none."""
     g = schema.grants.c
-    query = update(schema.grants).where(
-        g.review_id == review_id, g.used_at.is_(None), g.revoked_at.is_(None)
-    )
+    query = update(schema.grants).where(g.review_id == review_id, g.used_at.is_(None), g.revoked_at.is_(None))
     return (await tx.sql.execute(query.values(revoked_at=at).returning(g.id))).first() is not None
 
 

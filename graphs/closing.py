@@ -95,7 +95,7 @@ def holds_until(review: Review, at: datetime) -> datetime | None:
 
 
 async def cause_of(tx: Transaction, review: Review) -> str:
-    """What wakes the graph when this review is decided: once, and once more for each time it was taken back."""
+    """What wakes the graph when this review is decided: anew each time that was taken back."""
     if not review.hold_seconds:
         return f"review:{review.id}"
     taken_back = sum(vote.kind is VoteKind.WITHDRAWN for vote in await votes_on(tx, review.id))

@@ -24,6 +24,7 @@ from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fence, open_session
 from checkpoints.worker import Drained
 from graphs.judging import judge_on
+from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
 from nodes.context import Context
@@ -32,12 +33,16 @@ from nodes.shapes import Json
 from nodes.signers import Signers
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
+from nodes.undoing import ROLLBACK
 from nodes.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
 MOST_STEPS = 60
 """LangGraph's recursion limit for one segment; its own default is 10,007."""
+
+MOST_ROLLBACK_STEPS = 5 * MOST_STEPS
+"""The same for a rollback, which takes a handful of steps for each deed."""
 
 _UNFINISHED = frozenset({None, Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED})
 _TRIES_TO_END = 3
@@ -103,10 +108,10 @@ class Runner:
     async def _segment(self, command: Command, case: Case, session: Session, callbacks: Callbacks) -> str:
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
-        graph = self._graph(workflow).copy(update={"checkpointer": saver})
+        graph = self._graph(case, workflow).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
             "configurable": {"thread_id": case.thread_id, "run_id": case.id},
-            "recursion_limit": MOST_STEPS,
+            "recursion_limit": MOST_STEPS if case.rollback is None else MOST_ROLLBACK_STEPS,
             "callbacks": callbacks,
         }
         given = await _input(graph, config, command, case)
@@ -129,10 +134,13 @@ class Runner:
         finally:
             self.controls.discard(control)
 
-    def _graph(self, workflow: Workflow) -> Graph:
-        if workflow.name not in self.graphs:
-            self.graphs[workflow.name] = workflow.build().compile()
-        return self.graphs[workflow.name]
+    def _graph(self, case: Case, workflow: Workflow) -> Graph:
+        """The workflow's graph, or on the thread of a rollback the one that takes its deeds back."""
+        name = workflow.name if case.rollback is None else ROLLBACK
+        if name not in self.graphs:
+            build = workflow.build if case.rollback is None else build_rollback
+            self.graphs[name] = build().compile()
+        return self.graphs[name]
 
     def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
         parts = self.parts
@@ -201,4 +209,5 @@ def _case_state(case: Case) -> Json:
         "title": case.title,
         "opened_by": case.opened_by,
         "event": case.event,
+        **({"rollback": case.rollback} if case.rollback else {}),
     }

@@ -21,7 +21,7 @@ from nodes.rules import Outcome
 from nodes.sealing import sealed
 from nodes.shapes import Json
 from nodes.signature import Signature
-from nodes.signers import Signers
+from nodes.signers import Signers, asked_by
 from tools.contract import Call, Record, ToolError, ToolRefused
 from tools.registry import Capability, Registry
 
@@ -138,9 +138,7 @@ class Gateway:
 
     async def _people(self, judgement: Judgement, signature: Signature, case: Json) -> Execution | None:
         review_id, workflow = judgement.proposal.review_id, self.judge.workflow
-        why = await self.signers.objection(
-            review_id, signature.decision, judgement, workflow, str(case["opened_by"])
-        )
+        why = await self.signers.objection(review_id, signature.decision, judgement, workflow, asked_by(case))
         return Execution(end=End.CHANGED, reason=why) if why else None
 
     async def _already_done(self, judgement: Judgement) -> Execution | None:
@@ -181,6 +179,7 @@ class Gateway:
             digest=judgement.digest,
             state=EffectState.INTENDED,
             intended_at=self.clock(),
+            undoes=judgement.proposal.undoes or None,
         )
         intent = tell(
             "effect.intended",

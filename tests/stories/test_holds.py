@@ -66,9 +66,7 @@ async def commands(house: House) -> list[str]:
     return [row["id"] for row in await house.rows("SELECT id FROM commands WHERE done_at IS NULL")]
 
 
-async def test_nothing_is_done_before_the_hold_ends(
-    house: House, review: Review, clock: ManualClock
-) -> None:
+async def test_nothing_is_done_before_the_hold_ends(house: House, review: Review, clock: ManualClock) -> None:
     case = await house.decided(review, LEE)
     assert (case.status, await paid(house, SCENE)) == (Status.APPROVED, [])
     (grant,) = await house.rows("SELECT usable_from, issued_at FROM grants")
@@ -197,9 +195,7 @@ async def test_nobody_else_takes_it_back(house: House, review: Review, who: Prin
     ]
 
 
-async def test_after_the_hold_nothing_is_taken_back(
-    house: House, review: Review, clock: ManualClock
-) -> None:
+async def test_after_the_hold_nothing_is_taken_back(house: House, review: Review, clock: ManualClock) -> None:
     await house.vote(review, LEE)
     clock.advance(HOLD)
     with pytest.raises(NothingToWithdraw):

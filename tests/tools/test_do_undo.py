@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from nodes.reversing import needs_people, undo_text
@@ -79,7 +80,8 @@ async def _state(books: psycopg.AsyncConnection[dict[str, Any]]) -> dict[str, li
     found = {}
     for row in await (await books.execute(TABLES)).fetchall():
         table = row["table_name"]
-        rows = await (await books.execute(f"SELECT to_jsonb(t) AS row FROM {table} t".encode())).fetchall()
+        every = sql.SQL("SELECT to_jsonb(t) AS row FROM {} t").format(sql.Identifier(table))
+        rows = await (await books.execute(every)).fetchall()
         found[table] = sorted(json.dumps(one["row"], sort_keys=True) for one in rows)
     assert len(found) > 5
     return found

@@ -102,9 +102,7 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=refunds.refund,
             idempotent=True,
             find=refunds.find_refund,
-            undo=Undo(
-                tool="payments.reverse_refund", arguments=_reversal, window=REVERSIBLE, proven_for="1"
-            ),
+            undo=Undo(tool="payments.reverse_refund", arguments=_reversal, window=REVERSIBLE, proven_for="1"),
             authority=frozenset({"payment_id", "order_id", "customer_id", "amount_minor", "currency"}),
         ),
         Tool(

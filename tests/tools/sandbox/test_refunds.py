@@ -205,9 +205,7 @@ async def test_a_reversal_stays_confirmed_after_the_window(shop: Shop, clock: Ma
 
 async def test_an_unknown_refund_cannot_be_reversed(shop: Shop) -> None:
     with pytest.raises(RecordNotFound):
-        await shop.do(
-            "payments.reverse_refund", refund_id="R-999999", amount_minor=100, currency="EUR"
-        )
+        await shop.do("payments.reverse_refund", refund_id="R-999999", amount_minor=100, currency="EUR")
 
 
 async def test_a_refund_is_reversed_whole_or_not_at_all(shop: Shop) -> None:
