@@ -146,7 +146,12 @@ async def to_thread(
     tx: Transaction, case_id: str, thread_id: str, rollback: dict[str, Any], at: datetime
 ) -> None:
     """Let a locked case go on with a rollback, on a thread that has not begun yet."""
-    values = {"thread_id": thread_id, "rollback": rollback, "head": None, "status": Status.RUNNING}
+    values: dict[str, Any] = {
+        "thread_id": thread_id,
+        "rollback": rollback,
+        "head": None,
+        "status": Status.RUNNING,
+    }
     values |= {"reason": None, "owner": None, "updated_at": at}
     await tx.sql.execute(update(schema.cases).where(schema.cases.c.id == case_id).values(values))
 

@@ -11,7 +11,7 @@ from checkpoints.canonical import digest
 from checkpoints.cases import Case, Status, get_case
 from checkpoints.database import Transaction
 from checkpoints.rollbacks import Choice, batch_event, batch_items, cases_of
-from graphs.rollbacks import NotAllowedToRollBack, PlanStale, Rollbacks, may_roll_back
+from graphs.rollbacks import NotAllowedToRollBack, PlanStale, Rollbacks, Wish, may_roll_back
 from graphs.wiring import Parts
 from nodes.permissions import Principal
 from nodes.rollback_plan import Plan
@@ -122,7 +122,7 @@ class Batches:
             Outcome(case_id=case_id, result=Result.REFUSED, reason=why, owner=None)
             for case_id, why in event["data"]["refused"].items()
         ]
-        outcomes = tuple([*map(_outcome, rows), *refused])
+        outcomes = (*map(_outcome, rows), *refused)
         return Progress(
             id=batch_id,
             by=event["actor"],
@@ -142,11 +142,11 @@ class Batches:
         startable = [(item, case) for item, case in items if item.refused is None]
         if not startable:
             raise NothingToRollBack
-        now, rollbacks = self.parts.clock(), Rollbacks(self.parts)
+        wish = Wish(by=principal, why=why, at=self.parts.clock(), batch=batch.id)
         for item, case in startable:
-            await rollbacks.begin(tx, case, item.plan, why, principal, now, batch.id)
+            await Rollbacks(self.parts).begin(tx, case, item.plan, wish)
         refused = {item.case_id: item.refused for item in batch.items if item.refused}
-        told = {"batch": batch.id, "choice": choice.to_json(), "digest": batch.digest}
+        told: dict[str, Any] = {"batch": batch.id, "choice": choice.to_json(), "digest": batch.digest}
         told |= {"cases": len(startable), "refused": refused}
         await self._tell(tx, "rollback.requested", principal, batch.id, told)
         return batch

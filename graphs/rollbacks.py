@@ -43,6 +43,16 @@ class Asked:
     status: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """Who asks for a rollback, why, when, and with which batch."""
+
+    by: Principal
+    why: str
+    at: datetime
+    batch: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Rollbacks:
     """Takes the wish to undo what a case has done."""
@@ -89,7 +99,8 @@ class Rollbacks:
             raise NotAtRest(obstacle)
         if seen is not None and seen != plan.digest:
             raise PlanStale
-        number = await self.begin(tx, case, plan, why, principal, now)
+        wish = Wish(by=principal, why=why, at=now)
+        number = await self.begin(tx, case, plan, wish)
         return Asked(case_id=case.id, plan=plan, number=number, new=True, status=Status.RUNNING)
 
     async def _is_one(self, tx: Transaction, case: Case) -> bool:
@@ -110,42 +121,33 @@ class Rollbacks:
         """What would be undone as of a time."""
         return plan_of(await effects_of(tx, case.id), self.parts.registry, at)
 
-    async def begin(
-        self,
-        tx: Transaction,
-        case: Case,
-        plan: Plan,
-        why: str,
-        principal: Principal,
-        at: datetime,
-        batch: str | None = None,
-    ) -> int:
+    async def begin(self, tx: Transaction, case: Case, plan: Plan, wish: Wish) -> int:
         """Put a locked case at rest onto a thread of its own, and in line; returns the rollback's number."""
         number = 1 + (case.rollback["number"] if case.rollback else 0)
         seal = Seal(case.id, case.sealing_key, self.parts.clock)
         asked = {
             "number": number,
-            "by": principal.actor,
-            "why": seal.token(WHY, why),
-            "at": at.isoformat(),
+            "by": wish.by.actor,
+            "why": seal.token(WHY, wish.why),
+            "at": wish.at.isoformat(),
             "digest": plan.digest,
-            "batch": batch,
+            "batch": wish.batch,
         }
         await keep_in(tx, seal)
-        await to_thread(tx, case.id, f"{case.id}.r{number}", asked, at)
-        cause = f"rollback:{batch or case.id}:{case.id}:{number}"
+        await to_thread(tx, case.id, f"{case.id}.r{number}", asked, wish.at)
+        cause = f"rollback:{wish.batch or case.id}:{case.id}:{number}"
         command = Command(
             id=str(uuid5(NAMESPACE_OID, cause)),
             case_id=case.id,
             kind=CommandKind.ROLLBACK,
             dedupe_key=cause,
             payload={"number": number, "digest": plan.digest},
-            created_at=at,
-            batch=batch,
+            created_at=wish.at,
+            batch=wish.batch,
         )
         await self.parts.queue.enqueue(tx, command)
         told = asked | {"plan": plan.to_json(), "before": {"status": case.status, "reason": case.reason}}
-        await tell(tx, self._event("rollback.requested", principal, case.id, **told))
+        await tell(tx, self._event("rollback.requested", wish.by, case.id, **told))
         return number
 
     async def _deny(self, tx: Transaction, principal: Principal, case_id: str) -> None:

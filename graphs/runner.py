@@ -1,7 +1,7 @@
 """The runner: carries out one command on one thread, up to its next pause or its end."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -108,7 +108,7 @@ class Runner:
     async def _segment(self, command: Command, case: Case, session: Session, callbacks: Callbacks) -> str:
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
-        graph = self._graph(case, workflow).copy(update={"checkpointer": saver})
+        graph = self._graph(_workflow_on(case, workflow)).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
             "configurable": {"thread_id": case.thread_id, "run_id": case.id},
             "recursion_limit": MOST_STEPS if case.rollback is None else MOST_ROLLBACK_STEPS,
@@ -134,13 +134,10 @@ class Runner:
         finally:
             self.controls.discard(control)
 
-    def _graph(self, case: Case, workflow: Workflow) -> Graph:
-        """The workflow's graph, or on the thread of a rollback the one that takes its deeds back."""
-        name = workflow.name if case.rollback is None else ROLLBACK
-        if name not in self.graphs:
-            build = workflow.build if case.rollback is None else build_rollback
-            self.graphs[name] = build().compile()
-        return self.graphs[name]
+    def _graph(self, workflow: Workflow) -> Graph:
+        if workflow.name not in self.graphs:
+            self.graphs[workflow.name] = workflow.build().compile()
+        return self.graphs[workflow.name]
 
     def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
         parts = self.parts
@@ -188,6 +185,11 @@ class Runner:
 
 class EndedTooEarly(Exception):
     """The graph came to an end, but its case did not."""
+
+
+def _workflow_on(case: Case, workflow: Workflow) -> Workflow:
+    """The workflow with the graph that runs on the case's thread: its own, or the one that takes back."""
+    return workflow if case.rollback is None else replace(workflow, name=ROLLBACK, build=build_rollback)
 
 
 async def _input(graph: Graph, config: RunnableConfig, command: Command, case: Case) -> Any:

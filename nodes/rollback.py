@@ -15,7 +15,7 @@ from nodes.undoing import ROLLBACK, undo_proposal
 DONE = "done"
 
 
-async def plan(_state: CaseState, runtime: Runtime[Context]) -> CaseState:
+async def plan(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
     """Outcome `ready`, or `stale` if the ledger is not what whoever asked was shown."""
     story, context = Story(runtime, ROLLBACK), runtime.context
     asked: Json = context.case["rollback"]

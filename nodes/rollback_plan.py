@@ -119,7 +119,7 @@ def _item(effect: EffectRow, pending: EffectRow | None, registry: Registry, at: 
         until=until,
         lasts=None if pending else _lasts(effect, found, until, at),
         outside=tool.undone_outside if found is Reversibility.EXTERNALLY_REVERSIBLE else None,
-        pending=pending and pending.key,
+        pending=None if pending is None else pending.key,
     )
 
 

@@ -48,7 +48,7 @@ SCOPE = (
 
 
 def refund_tables() -> tuple[TableSource, ...]:
-    """The tables that judge refunds, replies, and taking them back; raises TableUnfit if the roles are unfit."""
+    """The tables that judge refunds, replies, and taking them back; raises TableUnfit if one is unfit."""
     roles = load_roles(_HERE)
     return (
         TableSource(

@@ -201,7 +201,8 @@ async def test_nobody_else_asks_for_one_and_the_attempt_is_on_the_record(
 
 
 async def test_a_case_that_is_not_at_rest_is_not_rolled_back(house: House) -> None:
-    fresh, waiting = await house.send(SMALL), await house.after(LARGE)
+    waiting = await house.after(LARGE)
+    fresh = await house.send(SMALL)
     for case in (fresh, waiting):
         with pytest.raises(NotAtRest):
             await start(house, case)
