@@ -78,7 +78,11 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "    limit: 500.00 EUR\n    includes: [manager]\n",
         ["support_lead", "'manager'"],
     ),
-    "a misspelt field": ("    decides: [payments.refund]\n", "    decide: [payments.refund]\n", ["finance"]),
+    "a misspelt field": (
+        "    decides: [payments.refund, payments.reverse_refund]\n",
+        "    decide: [payments.refund, payments.reverse_refund]\n",
+        ["finance"],
+    ),
     "a lost field": ("currency: EUR\n", "", ["currency"]),
     "a limit that is a number": ("limit: 500.00 EUR", "limit: 500.00", ["support_lead", "limit"]),
     "no YAML": ("owner: support_lead", "owner: [", ["not YAML"]),

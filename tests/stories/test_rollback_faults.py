@@ -1,9 +1,8 @@
 """A rollback that is killed, doubled or left without an answer at any step ends as if nothing had been."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,21 +10,19 @@ import pytest
 from checkpoints.cases import Case, Status
 from checkpoints.database import open_database
 from checkpoints.effects import EffectState
-from graphs.batches import Batches, NothingToRollBack, Progress, Result
-from graphs.rollbacks import NotAllowedToRollBack, Rollbacks
+from graphs.rollbacks import Rollbacks
 from graphs.settings import Settings
-from checkpoints.rollbacks import Choice
-from tests.house import LEE, MAX, House, ManualClock
+from nodes.undoing import undo_proposal
+from tests.house import LEE, MAX, House
 from tests.kills import killed_at
-from tests.nodes.desk import at_the_company
-from tests.stories.reviewing import EVERYBODY, KIT, now_working, told
+from tests.nodes.desk import at_desk, at_the_company
+from tests.stories.reviewing import EVERYBODY, now_working, told
 from tools.contract import OutcomeUnknown, ToolRefused
 from tools.registry import Registry
 from tools.sandbox.cast import CAST
 
 SMALL = "clean_29_90_1"
 REVERSAL, RETRACTION = "payments.reverse_refund", "tickets.retract_reply"
-AGENT = "agent:policy"
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +76,7 @@ def troubled(house: House, troubles: dict[str, Trouble], **changes: Any) -> Hous
 
 
 @asynccontextmanager
-async def another_worker(house: House) -> Any:
+async def another_worker(house: House) -> AsyncIterator[House]:
     """A runner on a pool of its own: what a kill leaves in it troubles nobody else."""
     async with open_database(house.parts.database.conninfo) as database:
         yield House(replace(house.parts, database=database))
@@ -169,9 +166,6 @@ async def test_where_no_undo_succeeds_the_rollback_has_failed(house: House) -> N
 
 async def test_a_state_without_a_rollback_undoes_nothing(house: House) -> None:
     """What the state names is worth nothing unless somebody has asked, by the case's row."""
-    from nodes.undoing import undo_proposal
-    from tests.nodes.desk import at_desk
-
     case = await house.after(SMALL)
     (refund, _) = await house.effects(case.id)
     proposal = undo_proposal(refund, house.parts.registry, step="forged", revision=1)
@@ -179,49 +173,3 @@ async def test_a_state_without_a_rollback_undoes_nothing(house: House) -> None:
         execution = await desk.execute(proposal)
     assert execution.end == "blocked"
     assert [row["status"] for row in await house.refunds(CAST[SMALL].order_id)] == ["done"]
-
-
-# --- many at once -----------------------------------------------------------------------------------------
-
-MANY = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """Many cases like one, with refunds of their own in the company's books."""
-
-    ids: list[str] = field(default_factory=list)
-
-
-async def many(house: House, settings: Settings, number: int) -> list[str]:
-    """So many closed cases, each with a refund and a reply of its own that really were done."""
-    model = await house.after(SMALL, amount_minor=100, currency="EUR")
-    (refund, reply) = await house.effects(model.id)
-    assert refund.receipt is not None
-    assert reply.receipt is not None
-    ids = [f"many-{at:04}" for at in range(number)]
-    await house.rows(
-        "INSERT INTO cases SELECT (jsonb_populate_record(c, jsonb_build_object('id', new, 'thread_id', new,"
-        " 'event_id', new, 'head', NULL))).* FROM cases c, unnest(%s::text[]) AS new WHERE c.id = %s",
-        ids,
-        model.id,
-    )
-    await house.rows(
-        "INSERT INTO grants SELECT (jsonb_populate_record(g, jsonb_build_object('id', new || g.id,"
-        " 'case_id', new))).* FROM grants g, unnest(%s::text[]) AS new WHERE g.case_id = %s",
-        ids,
-        model.id,
-    )
-    return ids
-
-
-async def choose(house: House) -> Choice:
-    now = house.parts.clock()
-    return Choice(
-        workflow="refund", since=now - timedelta(hours=1), until=now + timedelta(hours=1), agent=AGENT
-    )
-
-
-def counts(progress: Progress) -> dict[Result, int]:
-    found = [one.result for one in progress.outcomes]
-    return {result: found.count(result) for result in Result if result in found}
