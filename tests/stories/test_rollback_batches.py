@@ -93,7 +93,8 @@ def _told(house: House, case_id: str, kind: str) -> Event:
 def choice(house: House, **changes: Any) -> Choice:
     now = house.parts.clock()
     hour = timedelta(hours=1)
-    return Choice(**{"workflow": "refund", "since": now - hour, "until": now + hour} | changes)
+    usual: dict[str, Any] = {"workflow": "refund", "since": now - hour, "until": now + hour}
+    return Choice(**usual | changes)
 
 
 async def results(house: House, batch_id: str | None) -> Counter[tuple[Result, str | None]]:
