@@ -14,6 +14,7 @@ from api import (
     record,
     review_acts,
     reviews,
+    rollbacks,
     rules,
     stream,
 )
@@ -41,7 +42,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, record, dossier, audit, health),
+        *(notifications, personal, record, dossier, rollbacks, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -11,6 +11,7 @@ from api.cli_case import explain, export
 from api.cli_log import log, verify
 from api.cli_notices import notices
 from api.cli_people import people
+from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_tables import rules
 from api.client import Client, Problem, TokenUnfit, Unreachable
@@ -43,6 +44,7 @@ app.command()(explain)
 app.command()(export)
 app.add_typer(log, name="log")
 app.command()(verify)
+app.command()(rollback)
 
 
 _EXPECTED = (

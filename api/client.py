@@ -79,6 +79,13 @@ class Client:
         """A case in one document, its personal values in clear."""
         return await self._call("POST", f"/cases/{case_id}/dossier", json={"why": why})
 
+    async def rollback(
+        self, case_id: str, why: str, *, dry_run: bool, plan: str | None = None
+    ) -> dict[str, Any]:
+        """Take back what a case has done, or say what that would be."""
+        body = {"why": why, "dry_run": dry_run} | ({"plan": plan} if plan else {})
+        return await self._call("POST", f"/cases/{case_id}/rollback", json=body)
+
     async def reviews(self, **filters: Any) -> list[dict[str, Any]]:
         """All reviews that match; open ones unless a status is given."""
         return await self._pages("/reviews", filters)

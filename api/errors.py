@@ -33,6 +33,7 @@ from checkpoints.errors import (
     UnknownCursor,
 )
 from graphs.acts import NothingAbove, NotWaitingForInfo
+from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
 from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
@@ -42,8 +43,10 @@ from graphs.outcomes import EffectUnknown, TooManyOutcomes
 from graphs.people import PeopleFileUnfit
 from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
 from graphs.record.decision_record import RecordUnfit
+from graphs.rollbacks import NotAllowedToRollBack, NotAtRest, PlanStale
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
+from graphs.withdrawals import NothingToWithdraw
 from nodes.edits import PatchUnfit
 from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError
@@ -56,7 +59,14 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     NotEligible: HTTPStatus.FORBIDDEN,
     NotAllowedToSee: HTTPStatus.FORBIDDEN,
     NotAllowedToErase: HTTPStatus.FORBIDDEN,
+    NotAllowedToRollBack: HTTPStatus.FORBIDDEN,
     CaseUnderWay: HTTPStatus.CONFLICT,
+    NotAtRest: HTTPStatus.CONFLICT,
+    PlanStale: HTTPStatus.CONFLICT,
+    NothingToRollBack: HTTPStatus.CONFLICT,
+    NothingToWithdraw: HTTPStatus.CONFLICT,
+    BatchNotFound: HTTPStatus.NOT_FOUND,
+    BatchTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     CaseNotFound: HTTPStatus.NOT_FOUND,
     ReviewNotFound: HTTPStatus.NOT_FOUND,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,

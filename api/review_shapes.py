@@ -40,6 +40,8 @@ class ReviewOut(Shape):
     claimed_by: str | None
     claimed_until: datetime | None
     paused_at: datetime | None
+    hold_seconds: int
+    held_until: datetime | None
 
     @classmethod
     def of(cls, review: Review) -> "ReviewOut":
@@ -60,6 +62,7 @@ class VoteOut(Shape):
     comment: str | None
     patch: list[dict[str, Any]] | None
     voted_at: datetime
+    withdrawn_at: datetime | None
 
 
 class ReviewDetail(ReviewOut):
@@ -179,6 +182,7 @@ class EffectOut(Shape):
     error: str | None
     intended_at: datetime
     ended_at: datetime | None
+    undoes: str | None
 
 
 class CaseDetail(CaseOut):

@@ -21,6 +21,7 @@ TABLES = {
     "audit_pending": _ADD | {"DELETE"},
     "outbox": _ADD | {"DELETE"},
     "votes": _ADD,
+    "withdrawals": _ADD,
     **dict.fromkeys(("cases", "commands", "reviews", "delegations", "grants", "effects"), _KEEP),
     **dict.fromkeys(("rule_tables", "sealed_values", "deliveries"), _KEEP),
     "alembic_version": frozenset({"SELECT"}),

@@ -42,12 +42,14 @@ ENDED = (Status.CLOSED, Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A case; its id is also its thread's id. Times are UTC-aware.
+    """A case. Times are UTC-aware.
 
     Attributes:
         rules: by tool, the digest of the rule table that was in force when the case began; it keeps them.
         sealing_key: 64 hex digits from which the salts of its sealed values are derived; leaves the process
             nowhere, and is made anew when one of them is erased.
+        thread_id: the thread on which it runs now: its id, or that of its last rollback.
+        rollback: the last one that was asked for, `{number, by, why, at, digest, batch}`.
     """
 
     id: str
@@ -66,6 +68,12 @@ class Case:
     sealing_key: str
     created_at: datetime
     updated_at: datetime
+    thread_id: str = ""
+    rollback: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.thread_id:
+            object.__setattr__(self, "thread_id", self.id)
 
 
 _COLUMNS = [schema.cases.c[name] for name in Case.__dataclass_fields__]
@@ -131,6 +139,20 @@ async def move_case(
 ) -> None:
     """Set where a case stands."""
     values = {"status": status, "reason": reason, "owner": owner, "updated_at": at}
+    await tx.sql.execute(update(schema.cases).where(schema.cases.c.id == case_id).values(values))
+
+
+async def to_thread(
+    tx: Transaction, case_id: str, thread_id: str, rollback: dict[str, Any], at: datetime
+) -> None:
+    """Let a locked case go on with a rollback, on a thread that has not begun yet."""
+    values: dict[str, Any] = {
+        "thread_id": thread_id,
+        "rollback": rollback,
+        "head": None,
+        "status": Status.RUNNING,
+    }
+    values |= {"reason": None, "owner": None, "updated_at": at}
     await tx.sql.execute(update(schema.cases).where(schema.cases.c.id == case_id).values(values))
 
 

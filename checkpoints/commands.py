@@ -21,11 +21,17 @@ class CommandKind(StrEnum):
     START = "start"
     RESUME = "resume"
     RETRY = "retry"
+    ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """An order to a thread; `dedupe_key` names what caused it, so that one cause is one command."""
+    """An order to a thread; `dedupe_key` names what caused it, so that one cause is one command.
+
+    Attributes:
+        run_at: not to be carried out before.
+        batch: the batch that it belongs to.
+    """
 
     id: str
     case_id: str
@@ -35,6 +41,8 @@ class Command:
     created_at: datetime
     crashes: int = 0
     done_at: datetime | None = None
+    run_at: datetime | None = None
+    batch: str | None = None
 
 
 _OPEN = f"""
@@ -71,6 +79,20 @@ async def finish_command(tx: Transaction, command_id: str, outcome: str, at: dat
     """Mark a command as carried out, with how its segment ended."""
     c = schema.commands.c
     query = update(schema.commands).where(c.id == command_id, c.done_at.is_(None))
+    await tx.sql.execute(query.values(done_at=at, outcome=outcome))
+
+
+async def open_commands(tx: Transaction, case_id: str) -> int:
+    """How many commands of a case are still to be carried out."""
+    c = schema.commands.c
+    query = select(c.id).where(c.case_id == case_id, c.done_at.is_(None))
+    return len((await tx.sql.execute(query)).all())
+
+
+async def finish_cause(tx: Transaction, dedupe_key: str, outcome: str, at: datetime) -> None:
+    """Mark the command of this cause as one that is not needed any more."""
+    c = schema.commands.c
+    query = update(schema.commands).where(c.dedupe_key == dedupe_key, c.done_at.is_(None))
     await tx.sql.execute(query.values(done_at=at, outcome=outcome))
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from psycopg import AsyncCursor, Rollback
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from checkpoints import schema
 from checkpoints.audit import Event, append_events
@@ -35,6 +36,7 @@ class Grant:
 
     Attributes:
         basis: `{"rules": …}` for an automatic grant, `{"people": […]}` for one that was voted.
+        usable_from: not to be used before; until then the decision can be taken back, and it is `revoked_at`.
     """
 
     id: str
@@ -47,11 +49,13 @@ class Grant:
     issued_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    usable_from: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EffectRow:
-    """A deed in the ledger, under its idempotency key."""
+    """A deed in the ledger, under its idempotency key; `undoes` is the key of the one that it takes back."""
 
     key: str
     case_id: str
@@ -67,6 +71,7 @@ class EffectRow:
     error: str | None = None
     intended_at: datetime
     ended_at: datetime | None = None
+    undoes: str | None = None
 
 
 _INSERT_GRANT = """
@@ -78,13 +83,14 @@ _USE_GRANT = """
 UPDATE grants SET used_at = %(at)s
 WHERE id = %(id)s AND case_id = %(case_id)s AND digest = %(digest)s
   AND used_at IS NULL AND expires_at > %(at)s
+  AND revoked_at IS NULL AND (usable_from IS NULL OR usable_from <= %(at)s)
 RETURNING id
 """
 _INTEND = """
 INSERT INTO effects (key, case_id, grant_id, proposer, tool, tool_version, arguments, digest, state,
-                     intended_at)
+                     intended_at, undoes)
 VALUES (%(key)s, %(case_id)s, %(grant_id)s, %(proposer)s, %(tool)s, %(tool_version)s, %(arguments)s,
-        %(digest)s, 'intended', %(intended_at)s)
+        %(digest)s, 'intended', %(intended_at)s, %(undoes)s)
 ON CONFLICT (key) DO NOTHING RETURNING key
 """
 _DEEDS_BY = "proposer = %s AND tool = %s AND intended_at > %s AND state <> 'failed'"
@@ -93,11 +99,23 @@ _SETTLE = """
 UPDATE effects SET state = %(state)s, receipt = %(receipt)s, error = %(error)s, ended_at = %(at)s
 WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key
 """
+_UNDO = """
+UPDATE effects SET state = 'undone'
+WHERE state = 'done' AND key = (SELECT undoes FROM effects WHERE key = %(key)s AND state = 'done')
+RETURNING key
+"""
 
 
 async def add_grant(tx: Transaction, grant: Grant) -> None:
     """Store the grant that a decision gives."""
     await tx.sql.execute(insert(schema.grants).values(asdict(grant)))
+
+
+async def revoke_grant(tx: Transaction, review_id: str, at: datetime) -> bool:
+    """Make the grant of a review unusable for ever; False if it is used already, or there is none."""
+    g = schema.grants.c
+    query = update(schema.grants).where(g.review_id == review_id, g.used_at.is_(None), g.revoked_at.is_(None))
+    return (await tx.sql.execute(query.values(revoked_at=at).returning(g.id))).first() is not None
 
 
 async def effects_of(tx: Transaction, case_id: str) -> list[EffectRow]:
@@ -128,7 +146,7 @@ class SessionLedger:
 
     async def grant_for(self, case_id: str, review_id: str) -> Grant | None:
         """The grant that the approval of this review gave, used or not."""
-        query = "SELECT * FROM grants WHERE case_id = %s AND review_id = %s"
+        query = "SELECT * FROM grants WHERE case_id = %s AND review_id = %s AND revoked_at IS NULL"
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
             row = await (await cursor.execute(query, (case_id, review_id))).fetchone()
         return None if row is None else Grant(**row)
@@ -181,7 +199,10 @@ class SessionLedger:
         receipt: dict[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """Write how a deed ended, with its event; what is already settled stays as it is."""
+        """Write how a deed ended, with its event; what is already settled stays as it is.
+
+        One that took another back makes that one `undone` in the same transaction.
+        """
         row = {
             "key": key,
             "state": state,
@@ -191,13 +212,27 @@ class SessionLedger:
         }
         async with self.session.transaction() as cursor:
             if await _written(cursor, _SETTLE, row):
-                await append_events(cursor, [event])
+                await append_events(cursor, [event, *await _undone(cursor, key, event)])
 
     async def _effects(self, where: str, *values: Any) -> list[EffectRow]:
         query = f"SELECT * FROM effects WHERE {where} ORDER BY intended_at, key"  # noqa: S608 - fixed texts
         async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
             rows = await (await cursor.execute(query, values)).fetchall()
         return [_effect(row) for row in rows]
+
+
+async def _undone(cursor: AsyncCursor[DictRow], key: str, event: Event) -> list[Event]:
+    """What is to be told of the deed that the one under this key has taken back, if it has."""
+    await cursor.execute(_UNDO, {"key": key})
+    return [
+        replace(
+            event,
+            id=str(uuid5(NAMESPACE_OID, f"undone/{row['key']}")),
+            kind="effect.undone",
+            data={"key": row["key"], "by": key},
+        )
+        for row in await cursor.fetchall()
+    ]
 
 
 async def _written(cursor: AsyncCursor[DictRow], query: str, values: dict[str, Any]) -> bool:

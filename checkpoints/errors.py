@@ -48,6 +48,10 @@ class ThreadIsBusy(CheckpointsError):
     """Another session holds this thread."""
 
 
+class TooEarly(CheckpointsError):
+    """The command is not to be carried out yet."""
+
+
 class StaleHead(CheckpointsError):
     """The checkpoint's parent is not the head of its thread: somebody else went on."""
 

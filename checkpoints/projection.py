@@ -22,11 +22,12 @@ _OPEN_REVIEW = """
 WITH opened AS (
     INSERT INTO reviews (id, case_id, workflow, interrupt_id, tool, rule, title, action, digest, shown,
                          ladder, roles, risk, reversible, against, amount_minor, currency, status,
-                         opened_at, due_at, due_seconds, due_working, remind_at, expires_at)
+                         opened_at, due_at, due_seconds, due_working, remind_at, expires_at, hold_seconds)
     VALUES (%(id)s, %(case_id)s, %(workflow)s, %(interrupt_id)s, %(tool)s, %(rule)s, %(title)s, %(action)s,
             %(digest)s, %(shown)s, %(ladder)s, %(roles)s::text[], %(risk)s, %(reversible)s, %(against)s,
             %(amount_minor)s, %(currency)s, 'open',
-            %(opened_at)s, %(due_at)s, %(due_seconds)s, %(due_working)s, %(remind_at)s, %(expires_at)s)
+            %(opened_at)s, %(due_at)s, %(due_seconds)s, %(due_working)s, %(remind_at)s, %(expires_at)s,
+            %(hold_seconds)s)
     ON CONFLICT (id) DO NOTHING RETURNING case_id
 )
 UPDATE cases SET status = 'waiting_review', reason = NULL, owner = %(owner)s, updated_at = %(opened_at)s
@@ -35,7 +36,7 @@ WHERE id IN (SELECT case_id FROM opened)
 _REVIEW_TIMES = ("opened_at", "due_at", "remind_at", "expires_at")
 _REVIEW_VALUES = (
     *("id", "workflow", "tool", "rule", "title", "digest", "roles", "risk", "reversible", "against", "owner"),
-    *("amount_minor", "currency", "due_seconds", "due_working"),
+    *("amount_minor", "currency", "due_seconds", "due_working", "hold_seconds"),
 )
 
 

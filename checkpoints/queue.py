@@ -28,8 +28,18 @@ class Queue:
         return True
 
     async def enqueue_job(self, tx: Transaction, command: Command) -> None:
-        """Put a job in line for a stored command; the jobs of one thread never run side by side."""
+        """Put a job in line for a stored command; the jobs of one thread never run side by side.
+
+        One that is for later stands in a line of its own: it would hold up what comes after it. When its time
+        comes, the thread's own lock keeps it from running beside another.
+        """
+        later = command.run_at is not None
         deferrer = self._app.configure_task(
-            SEGMENT_TASK, lock=command.case_id, queue=QUEUE, connection=tx.driver, allow_unknown=True
+            SEGMENT_TASK,
+            lock=f"{command.case_id}:{command.id}" if later else command.case_id,
+            schedule_at=command.run_at,
+            queue=QUEUE,
+            connection=tx.driver,
+            allow_unknown=True,
         )
         await deferrer.defer_async(command_id=command.id)

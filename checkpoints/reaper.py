@@ -18,7 +18,7 @@ ORPHANED_AFTER = timedelta(minutes=1)
 
 _MINE = "SELECT pg_try_advisory_xact_lock(hashtextextended('countersign reaper', 0)) AS mine"
 _DEAD_JOBS = """
-SELECT j.id, j.lock AS case_id, j.args ->> 'command_id' AS command_id
+SELECT j.id, split_part(j.lock, ':', 1) AS case_id, j.args ->> 'command_id' AS command_id
 FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
 WHERE j.status = 'doing' AND (w.id IS NULL OR w.last_heartbeat < now() - %s::interval)
 FOR UPDATE OF j SKIP LOCKED
@@ -33,7 +33,9 @@ _PUT_BACK = "SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)"
 _GIVE_UP = "SELECT procrastinate_finish_job_v1(%s, 'failed', true)"
 _LOST_COMMANDS = """
 SELECT c.id FROM commands c WHERE c.done_at IS NULL AND NOT EXISTS (
-    SELECT 1 FROM procrastinate_jobs j WHERE j.lock = c.case_id AND j.status IN ('todo', 'doing'))
+    SELECT 1 FROM procrastinate_jobs j
+    WHERE j.lock = CASE WHEN c.run_at IS NULL THEN c.case_id ELSE c.case_id || ':' || c.id END
+      AND j.status IN ('todo', 'doing'))
 """
 _LOST_CASES = """
 SELECT c.id, c.head FROM cases c

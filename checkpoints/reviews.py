@@ -53,6 +53,7 @@ class Review:
         claimed_by: who works on it until `claimed_until`; nobody else decides it meanwhile.
         paused_at: since when it waits for information, which `asked_by` asked for, until `info_until`.
         wake_at: when time next does something to it.
+        hold_seconds: how long after the last signature the decision can be taken back: `held_until`.
     """
 
     id: str
@@ -88,6 +89,8 @@ class Review:
     paused_at: datetime | None = None
     asked_by: str | None = None
     info_until: datetime | None = None
+    hold_seconds: int = 0
+    held_until: datetime | None = None
 
     def claimer(self, at: datetime) -> str | None:
         """Who has it in hand at this time."""
@@ -101,7 +104,10 @@ class Review:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """How a review stands, as the gate and the gateway read it: what was shown, its digest, who voted."""
+    """How a review stands, as the gate and the gateway read it: what was shown, its digest, who voted.
+
+    An approval that is held until a time counts from then on, and can be taken back before.
+    """
 
     status: ReviewStatus
     action: dict[str, Any]
@@ -109,6 +115,7 @@ class Decision:
     shown: dict[str, Any]
     ladder: list[dict[str, Any]]
     votes: tuple[Vote, ...]
+    held_until: datetime | None = None
 
 
 _COLUMNS = [schema.reviews.c[name] for name in Review.__dataclass_fields__]
@@ -172,6 +179,12 @@ async def decide_review(tx: Transaction, review_id: str, status: ReviewStatus, a
     return (await tx.sql.execute(closed.returning(c.id))).first() is not None
 
 
+async def reopen_review(tx: Transaction, review_id: str, **values: Any) -> None:
+    """Open a locked review again, as if its last decision had not been."""
+    again = {"status": ReviewStatus.OPEN, "decided_at": None, "held_until": None}
+    await change_review(tx, review_id, **again | values)
+
+
 async def next_due(tx: Transaction, at: datetime, but: Collection[str] = ()) -> Review | None:
     """A review to which time has something to do, locked; one that another worker holds is passed over."""
     c = schema.reviews.c
@@ -191,8 +204,8 @@ SELECT id FROM reviews
 WHERE case_id = %s AND tool = %s AND kind = 'gate' AND status IN ('rejected', 'expired') LIMIT 1
 """
 _STANDING = """
-SELECT r.status, r.action, r.digest AS signed, r.shown, r.ladder, v.*
-FROM reviews r LEFT JOIN votes v ON v.review_id = r.id
+SELECT r.status, r.action, r.digest AS signed, r.shown, r.ladder, r.held_until, v.*, w.at AS withdrawn_at
+FROM reviews r LEFT JOIN votes v ON v.review_id = r.id LEFT JOIN withdrawals w ON w.vote_id = v.id
 WHERE r.id = %s ORDER BY v.voted_at, v.id
 """
 
@@ -221,6 +234,7 @@ class SessionReviews:
             shown=review["shown"],
             ladder=review["ladder"],
             votes=votes,
+            held_until=review["held_until"],
         )
 
     async def approved_by(

@@ -43,6 +43,8 @@ cases = Table(
     text_column("reason", nullable=True),
     text_column("owner", nullable=True),
     text_column("head", nullable=True),
+    text_column("thread_id"),
+    json_column("rollback", nullable=True),
     text_column("sealing_key"),
     at_column("created_at", nullable=False),
     at_column("updated_at", nullable=False),
@@ -64,7 +66,10 @@ commands = Table(
     Column("crashes", Integer, nullable=False, server_default="0"),
     at_column("done_at"),
     text_column("outcome", nullable=True),
+    at_column("run_at"),
+    text_column("batch", nullable=True),
     UniqueConstraint("dedupe_key"),
+    Index("commands_batch_idx", "batch", postgresql_where="batch IS NOT NULL"),
     Index("commands_open_idx", "case_id", postgresql_where="done_at IS NULL"),
 )
 
@@ -104,6 +109,8 @@ reviews = Table(
     at_column("paused_at"),
     text_column("asked_by", nullable=True),
     at_column("info_until"),
+    Column("hold_seconds", Integer, nullable=False, server_default="0"),
+    at_column("held_until"),
     Column("wake_at", DateTime(timezone=True), Computed(WAKE_AT, persisted=True), nullable=True),
     Column("amount_rank", BigInteger, Computed(AMOUNT_RANK, persisted=True), nullable=True),
     Column("risk_rank", Integer, Computed(RISK_RANK, persisted=True), nullable=True),
@@ -133,15 +140,25 @@ votes = Table(
     text_column("comment", nullable=True),
     json_column("patch", nullable=True),
     at_column("voted_at", nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
     Index(None, "review_id"),
     Index(
         "votes_decided_once_key",
         "review_id",
         "person",
+        "attempt",
         unique=True,
         postgresql_where="kind IN ('approve', 'override', 'break_glass', 'reject')",
     ),
     Index("votes_humans_idx", "humans", postgresql_using="gin"),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("vote_id", Text, ForeignKey("votes.id"), primary_key=True),
+    text_column("by"),
+    at_column("at", nullable=False),
 )
 
 delegations = Table(
@@ -167,7 +184,7 @@ grants = Table(
     metadata,
     Column("id", Text, primary_key=True),
     case_column(),
-    Column("review_id", Text, ForeignKey("reviews.id"), nullable=True, unique=True),
+    Column("review_id", Text, ForeignKey("reviews.id"), nullable=True),
     text_column("proposal_id"),
     text_column("digest"),
     json_column("action"),
@@ -175,6 +192,9 @@ grants = Table(
     at_column("issued_at", nullable=False),
     at_column("expires_at", nullable=False),
     at_column("used_at"),
+    at_column("usable_from"),
+    at_column("revoked_at"),
+    Index("grants_review_id_key", "review_id", unique=True, postgresql_where="revoked_at IS NULL"),
     Index(None, "case_id", "proposal_id"),
 )
 
@@ -195,6 +215,7 @@ effects = Table(
     text_column("error", nullable=True),
     at_column("intended_at", nullable=False),
     at_column("ended_at"),
+    Column("undoes", Text, ForeignKey("effects.key"), nullable=True),
     Index(None, "case_id"),
     Index(None, "proposer", "tool", "intended_at"),
 )

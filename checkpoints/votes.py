@@ -27,6 +27,7 @@ class VoteKind(StrEnum):
     REQUEST_INFO = "request_info"
     INFO = "info"
     COMMENT = "comment"
+    WITHDRAWN = "withdrawn"
 
 
 APPROVING = frozenset({VoteKind.APPROVE, VoteKind.OVERRIDE, VoteKind.BREAK_GLASS})
@@ -44,6 +45,8 @@ class Vote:
         delegation: the delegation by which it is on somebody's behalf.
         rung: for an approval, the place on the ladder that it fills; None stands in for all of them.
         patch: for an edit, `[{op, path, value}]` on the arguments (RFC 6902).
+        attempt: how often this person had voted here before and taken it back.
+        withdrawn_at: when it was taken back; its kind then reads `withdrawn`, and it counts for nothing.
     """
 
     id: str
@@ -60,28 +63,34 @@ class Vote:
     comment: str | None
     patch: list[dict[str, Any]] | None = None
     voted_at: datetime
+    attempt: int = 0
+    withdrawn_at: datetime | None = None
 
 
-_COLUMNS = [schema.votes.c[name] for name in Vote.__dataclass_fields__]
+_STORED = tuple(name for name in Vote.__dataclass_fields__ if name != "withdrawn_at")
+_COLUMNS = [*(schema.votes.c[name] for name in _STORED), schema.withdrawals.c.at.label("withdrawn_at")]
+_ALL = schema.votes.outerjoin(schema.withdrawals)
 _SPENT = """
 SELECT r.amount_minor, r.currency FROM votes v JOIN reviews r ON r.id = v.review_id
 WHERE %(human)s = ANY(v.humans) AND v.kind = ANY(%(kinds)s) AND v.voted_at > %(since)s
   AND r.kind = 'gate' AND r.status IN ('open', 'approved') AND r.tool = %(tool)s
   AND r.amount_minor IS NOT NULL AND r.id <> %(but)s
+  AND NOT EXISTS (SELECT FROM withdrawals w WHERE w.vote_id = v.id)
 """
 
 
 async def votes_on(tx: Transaction, review_id: str) -> list[Vote]:
     """All that was said to a review, oldest first."""
     v = schema.votes.c
-    query = select(*_COLUMNS).where(v.review_id == review_id).order_by(v.voted_at, v.id)
+    query = select(*_COLUMNS).select_from(_ALL).where(v.review_id == review_id).order_by(v.voted_at, v.id)
     return [vote_of(row._asdict()) for row in (await tx.sql.execute(query)).all()]
 
 
 async def votes_on_many(tx: Transaction, review_ids: Sequence[str]) -> dict[str, list[Vote]]:
     """The same for several reviews, by review."""
     v = schema.votes.c
-    query = select(*_COLUMNS).where(v.review_id.in_(review_ids)).order_by(v.voted_at, v.id)
+    query = select(*_COLUMNS).select_from(_ALL).where(v.review_id.in_(review_ids))
+    query = query.order_by(v.voted_at, v.id)
     found: dict[str, list[Vote]] = {review_id: [] for review_id in review_ids}
     for row in (await tx.sql.execute(query)).all():
         found[row.review_id].append(vote_of(row._asdict()))
@@ -90,13 +99,18 @@ async def votes_on_many(tx: Transaction, review_ids: Sequence[str]) -> dict[str,
 
 async def add_vote(tx: Transaction, vote: Vote) -> None:
     """Add a vote; the review must be locked. Raises AlreadyVoted if this person has decided there."""
-    if vote.kind in DECIDING and any(
-        vote.person == earlier.person and earlier.kind in DECIDING
-        for earlier in await votes_on(tx, vote.review_id)
-    ):
-        raise AlreadyVoted
-    values = {name: getattr(vote, name) for name in Vote.__dataclass_fields__}
+    values = {name: getattr(vote, name) for name in _STORED}
+    if vote.kind in DECIDING:
+        earlier = [one for one in await votes_on(tx, vote.review_id) if one.person == vote.person]
+        if any(one.kind in DECIDING for one in earlier):
+            raise AlreadyVoted
+        values["attempt"] = sum(one.kind is VoteKind.WITHDRAWN for one in earlier)
     await tx.sql.execute(insert(schema.votes).values(values))
+
+
+async def withdraw_vote(tx: Transaction, vote_id: str, by: str, at: datetime) -> None:
+    """Take a vote back; the review must be locked. What was voted stays on the record."""
+    await tx.sql.execute(insert(schema.withdrawals).values(vote_id=vote_id, by=by, at=at))
 
 
 async def editors_in(tx: Transaction, case_ids: Sequence[str]) -> dict[str, set[str]]:
@@ -127,5 +141,6 @@ async def approved_by(
 
 
 def vote_of(values: dict[str, Any]) -> Vote:
-    """A vote from its row."""
-    return Vote(**values | {"kind": VoteKind(values["kind"])})
+    """A vote from its row; one that was taken back reads so."""
+    kind = VoteKind.WITHDRAWN if values["withdrawn_at"] else VoteKind(values["kind"])
+    return Vote(**values | {"kind": kind})

@@ -12,7 +12,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
-from checkpoints.errors import DatabaseAway, StaleHead, ThreadIsBusy
+from checkpoints.errors import DatabaseAway, StaleHead, ThreadIsBusy, TooEarly
 from checkpoints.queue import QUEUE, SEGMENT_TASK
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ class SegmentRetry(BaseRetryStrategy):
         match exception:
             case asyncio.CancelledError() | Drained():
                 return RetryDecision(retry_in={"seconds": 0})
+            case TooEarly():  # the database's clock is ahead of ours
+                return RetryDecision(retry_in={"seconds": 1})
             case DatabaseAway() | ConnectorException() | ThreadIsBusy() | StaleHead():
                 return RetryDecision(retry_in={"seconds": min(2**job.attempts, 30)})
             case _:

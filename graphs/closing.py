@@ -1,6 +1,6 @@
 """Closing: how a review ends, whoever or whatever ends it, and how it is told."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from checkpoints.audit import Event, tell
@@ -10,7 +10,7 @@ from checkpoints.database import Transaction
 from checkpoints.errors import ReviewAlreadyDecided, StaleDigest
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, decide_review, open_gates
 from checkpoints.sealing import Seal, keep_in
-from checkpoints.votes import Vote, votes_on
+from checkpoints.votes import Vote, VoteKind, votes_on
 from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
 from nodes.hours import Hours, after
@@ -67,6 +67,8 @@ async def close(
     now = parts.clock()
     if not await decide_review(tx, review.id, status, now):
         raise ReviewAlreadyDecided
+    held_until = holds_until(review, now) if status is ReviewStatus.APPROVED else None
+    told |= {} if held_until is None else {"held_until": held_until.isoformat()}
     await tell(tx, review_event(parts, review, f"review.{status}", actor, digest=review.digest, **told))
     if review.kind is not ReviewKind.GATE:
         return
@@ -77,11 +79,29 @@ async def close(
         id=parts.ids(),
         case_id=review.case_id,
         kind=CommandKind.RESUME,
-        dedupe_key=f"review:{review.id}",
+        dedupe_key=await cause_of(tx, review),
         payload={"interrupt": review.interrupt_id},
         created_at=now,
+        run_at=held_until,
     )
+    if held_until is not None:
+        await change_review(tx, review.id, held_until=held_until)
     await parts.queue.enqueue(tx, command)
+
+
+def holds_until(review: Review, at: datetime) -> datetime | None:
+    """Until when an approval given at this time can be taken back; None if it counts at once."""
+    if review.kind is not ReviewKind.GATE or not review.hold_seconds:
+        return None
+    return at + timedelta(seconds=review.hold_seconds)
+
+
+async def cause_of(tx: Transaction, review: Review) -> str:
+    """What wakes the graph when this review is decided: anew each time that was taken back."""
+    if not review.hold_seconds:
+        return f"review:{review.id}"
+    taken_back = sum(vote.kind is VoteKind.WITHDRAWN for vote in await votes_on(tx, review.id))
+    return f"review:{review.id}:{taken_back}"
 
 
 async def sealed_words(tx: Transaction, parts: Parts, review: Review, words: str) -> str:

@@ -18,6 +18,7 @@ from graphs.closing import (
     ReviewClaimed,
     ReviewParked,
     close,
+    holds_until,
     leave_to_others,
     review_event,
     sealed_words,
@@ -187,17 +188,19 @@ class Decisions:
             for vote in votes
             if vote.kind in APPROVING
         ]
+        now = self.parts.clock()
         assert review.expires_at is not None, "what lets a deed go expires"
         grant = Grant(
-            id=str(uuid5(NAMESPACE_OID, f"grant/{review.id}")),
+            id=str(uuid5(NAMESPACE_OID, f"grant/{review.id}/{review.version}")),
             case_id=review.case_id,
             review_id=review.id,
             proposal_id=review.action["proposal"],
             digest=review.digest,
             action=review.action,
             basis={"people": people},
-            issued_at=self.parts.clock(),
+            issued_at=now,
             expires_at=review.expires_at,
+            usable_from=holds_until(review, now),
         )
         await add_grant(tx, grant)
         times = {"issued_at": grant.issued_at.isoformat(), "expires_at": grant.expires_at.isoformat()}
@@ -226,6 +229,7 @@ class Decisions:
             claimed_by=None,
             claimed_until=None,
             assigned_by=None,
+            hold_seconds=0,
         )
         await add_review(tx, later)
         broken = review_event(

@@ -176,7 +176,9 @@ class Edits:
 
             judge = judge_on(self.parts, workflow, session, sealing, decided)
             proposal = Proposal.from_json(review.shown["proposal"]).with_literals(values)
-            return await judge.judge({"id": case.id, "event": case.event}, proposal)
+            return await judge.judge(
+                {"id": case.id, "event": case.event, "rollback": case.rollback}, proposal
+            )
 
     def _fitting(self, review: Review, arguments: Json) -> Arguments:
         try:

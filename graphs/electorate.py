@@ -93,7 +93,7 @@ class Electorate:
     def _involved(self, case: Case, review: Review, editors: set[str], authors: set[str]) -> frozenset[str]:
         """Whoever asked, proposed, edited or wrote the rule; after broken glass also who broke it."""
         actors = {case.opened_by, str(review.action.get("proposer")), *review.shown.get("signed_by", ())}
-        actors |= authors
+        actors |= authors | ({str(case.rollback["by"])} if case.rollback else set())
         return frozenset({self.eyes_of(actor) for actor in actors} | editors | actors)
 
 

@@ -18,11 +18,13 @@ def judge_on(
     async def read(tool: str, arguments: Arguments) -> Record:
         return await parts.registry.read(parts.capability, tool, arguments)
 
+    ledger = SessionLedger(session)
     return Judge(
         workflow=workflow,
         registry=parts.registry,
         read=read,
-        deeds=SessionLedger(session).deeds_by,
+        deeds=ledger.deeds_by,
+        effect=ledger.effect,
         sealing=sealing,
         decided=decided or SessionReviews(session).decision,
         clock=parts.clock,

@@ -1,7 +1,7 @@
 """The runner: carries out one command on one thread, up to its next pause or its end."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -17,7 +17,7 @@ from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
-from checkpoints.errors import DatabaseAway, StaleHead
+from checkpoints.errors import DatabaseAway, StaleHead, TooEarly
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
@@ -25,6 +25,7 @@ from checkpoints.serializer import ForeignValue
 from checkpoints.session import Session, fence, open_session
 from checkpoints.worker import Drained
 from graphs.judging import judge_on
+from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
 from nodes.context import Context
@@ -33,12 +34,16 @@ from nodes.shapes import Json
 from nodes.signers import Signers
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
+from nodes.undoing import ROLLBACK
 from nodes.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
 MOST_STEPS = 60
 """LangGraph's recursion limit for one segment; its own default is 10,007."""
+
+MOST_ROLLBACK_STEPS = 5 * MOST_STEPS
+"""The same for a rollback, which takes a handful of steps for each deed."""
 
 _UNFINISHED = frozenset({None, Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED})
 _TRIES_TO_END = 3
@@ -64,12 +69,15 @@ class Runner:
 
         Raises:
             Drained: stopped between two steps; to be taken up again at once.
+            TooEarly: the command is for later.
             ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
         """
         async with open_session(self.parts.database.engine) as session:
             known = await open_command(session, command_id)
             if known is None:
                 return
+            if known[0].run_at is not None and known[0].run_at > self.parts.clock():
+                raise TooEarly
             async with fence(session, known[1].id):
                 # Asked again: whoever held the thread until now may have carried it out.
                 known = await open_command(session, command_id)
@@ -105,10 +113,10 @@ class Runner:
     async def _segment(self, command: Command, case: Case, session: Session, callbacks: Callbacks) -> str:
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
-        graph = self._graph(workflow).copy(update={"checkpointer": saver})
+        graph = self._graph(_workflow_on(case, workflow)).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
-            "configurable": {"thread_id": case.id, "run_id": case.id},
-            "recursion_limit": MOST_STEPS,
+            "configurable": {"thread_id": case.thread_id, "run_id": case.id},
+            "recursion_limit": MOST_STEPS if case.rollback is None else MOST_ROLLBACK_STEPS,
             "callbacks": callbacks,
         }
         given = await _input(graph, config, command, case)
@@ -184,6 +192,11 @@ class EndedTooEarly(Exception):
     """The graph came to an end, but its case did not."""
 
 
+def _workflow_on(case: Case, workflow: Workflow) -> Workflow:
+    """The workflow with the graph that runs on the case's thread: its own, or the one that takes back."""
+    return workflow if case.rollback is None else replace(workflow, name=ROLLBACK, build=build_rollback)
+
+
 async def _input(graph: Graph, config: RunnableConfig, command: Command, case: Case) -> Any:
     """What to wake the thread with: its first input, a wake-up of one pending interrupt, or nothing."""
     if case.head is None:
@@ -203,4 +216,5 @@ def _case_state(case: Case) -> Json:
         "title": case.title,
         "opened_by": case.opened_by,
         "event": case.event,
+        **({"rollback": case.rollback} if case.rollback else {}),
     }

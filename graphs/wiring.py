@@ -31,6 +31,7 @@ from graphs.rulebook import Rulebook
 from graphs.settings import Settings
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from nodes.agent import Brain, Playbooks
+from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
 from tools.anchors.anchor import Anchor
 from tools.registry import Capability, Registry
@@ -125,7 +126,7 @@ async def open_parts(
         sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         registry = Registry(sandbox_tools(sandbox))
-        refund = refund_workflow()
+        refund = held_to_tools(refund_workflow(), registry)
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped([refund], clock())
         parts = Parts(

@@ -34,6 +34,7 @@ class Proposal:
             advises against is judged all the same, so that a refusal has a rule's reason.
         edits: the literal arguments that a person set by an edit on record, with who did; never part of what
             travels through the state, but looked up by the judge.
+        undoes: the key of the deed that it takes back; the judge reads the rest from the ledger.
     """
 
     case_id: str
@@ -48,6 +49,7 @@ class Proposal:
     policy: tuple[str, ...] = ()
     advice: Mapping[str, Any] = field(default_factory=dict)
     edits: Mapping[str, str] = field(default_factory=dict)
+    undoes: str = ""
 
     @property
     def id(self) -> str:
@@ -103,6 +105,7 @@ class Proposal:
             "evidence": list(self.evidence),
             "policy": list(self.policy),
             "advice": dict(self.advice),
+            **({"undoes": self.undoes} if self.undoes else {}),
         }
 
     @classmethod
@@ -121,6 +124,7 @@ class Proposal:
             evidence=tuple(item["evidence"]),
             policy=tuple(item["policy"]),
             advice=dict(item["advice"]),
+            undoes=str(item.get("undoes", "")),
         )
 
 
@@ -171,6 +175,7 @@ def action_of(
         "evidence": dict(evidence),
         "rules": rules,
         "expires_at": expires_at.isoformat(),
+        **({"undoes": proposal.undoes} if proposal.undoes else {}),
     }
 
 

@@ -14,12 +14,12 @@ from nodes.action import Proposal, differences
 from nodes.context import Context
 from nodes.edits import edited
 from nodes.eligibility import open_rungs
-from nodes.gateway import undo_text
 from nodes.hours import after
+from nodes.reversing import undo_text
 from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
-from tools.contract import Tool
+from tools.contract import Reversibility, Tool
 
 
 async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
@@ -43,8 +43,12 @@ async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
 
 
 async def _decided(context: Context, review_id: str) -> Decision | None:
+    """The decision that counts; one that can still be taken back does not yet, whoever wakes the gate."""
     decision = await context.reviews.decision(review_id)
-    return None if decision is None or decision.status is ReviewStatus.OPEN else decision
+    if decision is None or decision.status is ReviewStatus.OPEN:
+        return None
+    held = decision.held_until is not None and decision.held_until > context.clock()
+    return None if held else decision
 
 
 def _edited(decision: Decision, story: Story) -> CaseState:
@@ -108,12 +112,13 @@ def _review(state: CaseState, context: Context, review_id: str) -> Json:
         "ladder": ladder,
         "roles": [ladder[at]["role"] for at in open_rungs(ladder, ())],
         "risk": verdict["risk"],
-        "reversible": tool.undo is not None,
+        "reversible": tool.reversibility is Reversibility.REVERSIBLE,
         "against": verdict["against"],
         "owner": ladder[0]["role"],
         "amount_minor": amount[0] if amount else None,
         "currency": amount[1] if amount else None,
         "expires_at": action["expires_at"],
+        "hold_seconds": judged.get("hold", 0),
         "event": _opened(context, review_id, now, told).to_json(),
         **_times(judged["due"], context, now),
     }

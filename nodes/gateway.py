@@ -16,12 +16,13 @@ from nodes.action import Proposal
 from nodes.execution import End, Execution
 from nodes.judge import Judge, Judgement
 from nodes.permissions import Verb
+from nodes.reversing import needs_people
 from nodes.rules import Outcome
 from nodes.sealing import sealed
 from nodes.shapes import Json
 from nodes.signature import Signature
-from nodes.signers import Signers
-from tools.contract import Call, Record, Tool, ToolError, ToolRefused
+from nodes.signers import Signers, asked_by
+from tools.contract import Call, Record, ToolError, ToolRefused
 from tools.registry import Capability, Registry
 
 MOST_REVISIONS = 8
@@ -121,6 +122,8 @@ class Gateway:
             case Outcome.REVIEW if signature is None:
                 return Execution(end=End.CHANGED, reason="needs_people")
             case Outcome.ALLOW if signature is None:
+                if needs_people(self.registry.describe(judgement.proposal.tool)):
+                    return Execution(end=End.BLOCKED, reason="irreversible_needs_people")
                 if await self.reviews.turned_down(str(case["id"]), judgement.proposal.tool):
                     return Execution(end=End.BLOCKED, reason="turned_down_in_this_case")
             case Outcome.ALLOW | Outcome.REVIEW:
@@ -135,9 +138,7 @@ class Gateway:
 
     async def _people(self, judgement: Judgement, signature: Signature, case: Json) -> Execution | None:
         review_id, workflow = judgement.proposal.review_id, self.judge.workflow
-        why = await self.signers.objection(
-            review_id, signature.decision, judgement, workflow, str(case["opened_by"])
-        )
+        why = await self.signers.objection(review_id, signature.decision, judgement, workflow, asked_by(case))
         return Execution(end=End.CHANGED, reason=why) if why else None
 
     async def _already_done(self, judgement: Judgement) -> Execution | None:
@@ -178,6 +179,7 @@ class Gateway:
             digest=judgement.digest,
             state=EffectState.INTENDED,
             intended_at=self.clock(),
+            undoes=judgement.proposal.undoes or None,
         )
         intent = tell(
             "effect.intended",
@@ -279,10 +281,3 @@ class Gateway:
             told["message"] = self.judge.sealing.token("tool.error", message)
         event = tell(f"effect.{state}", **told)
         await self.ledger.settle(effect.key, state, event, error=error)
-
-
-def undo_text(tool: Tool) -> str:
-    """How a deed can be taken back, in words for a reviewer."""
-    if tool.undo is None:
-        return "Cannot be undone."
-    return f"Can be undone by {tool.undo.tool} within {tool.undo.window}."

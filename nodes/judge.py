@@ -21,6 +21,7 @@ from nodes.records import Records, Source, UnresolvedReference, WindowStart, ref
 from nodes.rules import Consequence, Outcome, Verdict
 from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
+from nodes.undoing import FindEffect, no_effect, undo_records
 from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
 from tools.contract import Arguments, Record, ToolError, ToolRefused
@@ -85,6 +86,7 @@ class Judge:
     decided: Decided
     sealing: Sealing
     clock: Callable[[], datetime]
+    effect: FindEffect = no_effect
 
     async def records(self, case: Json) -> Records:
         """The records of a case, read now, side by side where one does not need another.
@@ -147,8 +149,10 @@ class Judge:
             return self._unjudged(proposal, Outcome.REFUSE, "tool_version_changed")
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
-            records = await self.records(case)
+            records = {**await self.records(case), **await self._undoing(case, proposal)}
             fitted, sources = await self._arguments(proposal, records)
+            arguments = fitted.model_dump(mode="json")
+            strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)
         except ToolRefused as refusal:
             return self._unjudged(proposal, Outcome.INVESTIGATE, refusal.reason)
         except ToolError as failure:
@@ -157,8 +161,7 @@ class Judge:
             return self._unjudged(proposal, Outcome.INVESTIGATE, "unresolved_reference")
         except (ValidationError, NotCanonical, SealBroken):
             return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
-        arguments = fitted.model_dump(mode="json")
-        if self.out_of_scope(records) or _not_own(ruling, records, arguments):
+        if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
         ledger = await self._ledger(ruling, proposal)
         facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
@@ -179,6 +182,9 @@ class Judge:
             digest=digest(action),
             records=records,
         )
+
+    async def _undoing(self, case: Json, proposal: Proposal) -> Records:
+        return await undo_records(case, proposal, self.effect, self.registry, self.sealing)
 
     def _may_propose(self, proposal: Proposal) -> bool:
         held = (proposal.proposer,)

@@ -56,10 +56,13 @@ class Verb(StrEnum):
     BREAK_GLASS = "break_glass"
     UNMASK = "unmask"
     ERASE = "erase"
+    ROLL_BACK = "roll_back"
 
 
 PERSONAL_DATA = "personal_data"
 """What is unmasked and erased."""
+CASES = "cases"
+"""What is rolled back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +70,8 @@ class Permission:
     """One thing that a role may do, or with `deny` may not, whatever else it holds.
 
     Attributes:
-        on: a route's name for `call`, `personal_data` for `unmask` and `erase`, a tool's for the others.
+        on: a route's name for `call`, `personal_data` for `unmask` and `erase`, `cases` for
+            `roll_back`, a tool's for the others.
         limit: the most that one deed may be about; None is without limit.
         per_day: the most that all deeds of a day may be about together; None is without limit.
     """

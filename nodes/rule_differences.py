@@ -58,4 +58,5 @@ def _asked(then: Consequence) -> str:
     above = f", above them {', '.join(then.above)}" if then.above else ""
     against = f", against the {then.against}" if then.against else ""
     working = " of working time" if then.working else ""
-    return f" by {by} within {then.due}{working}, risk {then.risk}{above}{against}"
+    hold = f", held for {then.hold}" if then.hold else ""
+    return f" by {by} within {then.due}{working}, risk {then.risk}{above}{against}{hold}"

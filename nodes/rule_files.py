@@ -17,6 +17,8 @@ MOST_PEOPLE = 9
 MOST_ROWS = 500
 MOST_WORKING = timedelta(hours=500)
 """The most working time a review may have: at an hour a week ten years."""
+LONGEST_HOLD = timedelta(days=1)
+"""The longest time in which a decision can be taken back before anything is done."""
 FORMAT = 1
 """What this version of Countersign reads; a table written for a later one is refused."""
 
@@ -151,7 +153,7 @@ class _TableReader(ConditionReader):
                 assert_never(never)
 
     def _review(self, rest: Mapping[str, Any], reason: str, place: str) -> Consequence:
-        extra = self.mapping(rest, place, {"by", "due", "risk"}, optional={"above", "against"})
+        extra = self.mapping(rest, place, {"by", "due", "risk"}, optional={"above", "against", "hold"})
         rungs = self._rungs(extra["by"], f"{place}: by")
         if not rungs:
             self.refuse(place, "a review needs at least one role in by")
@@ -170,10 +172,20 @@ class _TableReader(ConditionReader):
             due=due,
             working=working,
             risk=extra["risk"],
+            hold=self._hold(extra.get("hold"), f"{place}: hold"),
             against=self.choice(extra["against"], f"{place}: against", Against)
             if "against" in extra
             else None,
         )
+
+    def _hold(self, item: Any, place: str) -> timedelta:
+        """How long a decision can be taken back; not given, it counts at once."""
+        if item is None:
+            return timedelta()
+        hold = self.short_duration(item, place)
+        if not timedelta() < hold <= LONGEST_HOLD:
+            self.refuse(place, f"{item!r} is no time from a second to {LONGEST_HOLD.days} day")
+        return hold
 
     def _rungs(self, item: Any, place: str) -> tuple[Rung, ...]:
         """Roles side by side, or lists of them one after the other; `{role, people}` asks for several."""

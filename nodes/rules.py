@@ -68,6 +68,7 @@ class Consequence:
         above: who may decide in a role's place when it is overdue or hands it up, one after the other.
         working: `due` counts working hours, not hours.
         against: what an approval goes against.
+        hold: how long after the last signature nothing is done yet, and the decision can be taken back.
     """
 
     outcome: Outcome
@@ -80,6 +81,7 @@ class Consequence:
     working: bool = False
     risk: str = "medium"
     against: Against | None = None
+    hold: timedelta = timedelta()
 
     @property
     def steps(self) -> tuple[Rung, ...]:
@@ -263,6 +265,7 @@ def _collected(hits: Sequence[Row]) -> Row:
         due=min(one.due for one in asking),
         working=all(one.working for one in asking),
         against=next((one.against for one in asking if one.against), None),
+        hold=max(one.hold for one in asking),
         risk=max((one.risk for one in asking), key=RISKS.index),
     )
     return replace(strictest, then=then)

@@ -42,6 +42,9 @@ class Signature:
         assert grant is not None, "an approval without a grant is refused before"
         if grant.expires_at <= now or grant.issued_at + GRANT_LIFE < grant.expires_at:
             return Execution(end=End.CHANGED, reason="grant_expired")
+        hold = judgement.verdict.then.hold  # as the rules have it, whatever was written into the row
+        if max(grant.usable_from or grant.issued_at, grant.issued_at + hold) > now:
+            return Execution(end=End.BLOCKED, reason="grant_not_usable_yet")
         if grant.used_at is not None:
             return Execution(end=End.BLOCKED, reason="grant_used")
         if judgement.digest != grant.digest:

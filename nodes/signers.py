@@ -11,6 +11,7 @@ from nodes.directory import Directory, DirectoryUnfit, eyes_of
 from nodes.judge import Judgement
 from nodes.permissions import Principal, Verb
 from nodes.rules import Consequence, Outcome
+from nodes.shapes import Json
 from nodes.workflow import Workflow
 from tools.money import Money
 
@@ -27,7 +28,12 @@ class Signers:
     clock: Callable[[], datetime]
 
     async def objection(
-        self, review_id: str, decision: Decision, judgement: Judgement, workflow: Workflow, opened_by: str
+        self,
+        review_id: str,
+        decision: Decision,
+        judgement: Judgement,
+        workflow: Workflow,
+        asked: frozenset[str],
     ) -> str | None:
         """Why these votes do not release this deed (any more); None if they do."""
         votes = [vote for vote in decision.votes if vote.kind in APPROVING]
@@ -35,7 +41,7 @@ class Signers:
         if not glass and (why := _lacking(decision, judgement, votes)):
             return why
         try:
-            involved = await self._involved(judgement, opened_by)
+            involved = await self._involved(judgement, asked)
             if why := self._eyes(glass or votes, involved):
                 return why
             for vote in glass or votes:
@@ -45,10 +51,10 @@ class Signers:
             return "people_unknown"
         return None
 
-    async def _involved(self, judgement: Judgement, opened_by: str) -> frozenset[str]:
+    async def _involved(self, judgement: Judgement, asked: frozenset[str]) -> frozenset[str]:
         proposal, rules = judgement.proposal, judgement.action["rules"]["digest"]
         author, eyes = await self.reviews.lineage(proposal.case_id, rules)
-        actors = {opened_by, proposal.proposer} | ({author} if author else set())
+        actors = asked | {proposal.proposer} | ({author} if author else set())
         return frozenset({eyes_of(self.directory, actor) for actor in actors} | set(eyes))
 
     def _eyes(self, votes: Sequence[Vote], involved: frozenset[str]) -> str | None:
@@ -99,6 +105,12 @@ class Signers:
         since = self.clock() - A_DAY
         found = await self.reviews.approved_by(holder.eyes, tool=tool, since=since, but=but)
         return [Money(amount_minor=minor, currency=currency) for minor, currency in found]
+
+
+def asked_by(case: Json) -> frozenset[str]:
+    """Whoever asked for what is done in a case, as its row has it: for the case, and for its rollback."""
+    rollback = case.get("rollback") or {}
+    return frozenset({str(case["opened_by"]), *([str(rollback["by"])] if rollback else [])})
 
 
 def _lacking(decision: Decision, judgement: Judgement, votes: Sequence[Vote]) -> str | None:

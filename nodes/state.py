@@ -25,6 +25,7 @@ class CaseState(TypedDict, total=False):
         outcome: the word that the last deciding node routes by.
         result: what the last execution came to.
         lanes: for each lane what it came to, `{outcome, result}`.
+        skipped: for each deed that a rollback could not take back, why.
         standing: `{status, reason, owner}` for the case row.
         record: the events of the last step, projected with its checkpoint.
     """
@@ -36,6 +37,7 @@ class CaseState(TypedDict, total=False):
     outcome: str
     result: Json
     lanes: Annotated[Json, merged]
+    skipped: Annotated[Json, merged]
     standing: Json
     record: Annotated[list[Json], Topic(dict, accumulate=False)]
 

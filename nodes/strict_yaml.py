@@ -15,6 +15,7 @@ from tools.money import Money, minor_digits
 C = TypeVar("C", bound=StrEnum)
 _MONEY = re.compile(r"(-?[0-9]{1,30}(?:\.[0-9]{1,30})?) ([A-Z]{3})")
 _DURATION = re.compile(r"([0-9]{1,5})(b(?=[mh]))?([mhd])")
+_SECONDS = re.compile(r"([0-9]{1,5})s")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -120,6 +121,11 @@ class Reader:
         if found is None or (found[2] and not working):
             self.refuse(place, f"{item!r} is no duration like 8h")
         return timedelta(**{_UNITS[found[3]]: int(found[1])})
+
+    def short_duration(self, item: Any, place: str) -> timedelta:
+        """A time that may be as short as seconds, such as `8s`, `30m` or `8h`."""
+        found = _SECONDS.fullmatch(str(item))
+        return timedelta(seconds=int(found[1])) if found else self.duration(item, place)
 
     def canonical(self, item: Any, place: str) -> None:
         """Refuse what has no exact JSON form."""

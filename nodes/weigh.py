@@ -22,6 +22,7 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     verdict = judged | {
         "evidence": view.of(records, context.sealing) if asked else {},
         "due": {"seconds": int(then.due.total_seconds()), "working": then.working},
+        "hold": int(then.hold.total_seconds()),
         "ladder": [
             {
                 "role": rung.role,

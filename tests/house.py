@@ -63,9 +63,11 @@ class House:
         return case
 
     async def work(self) -> None:
-        """Carry out commands until none is open."""
+        """Carry out commands until none is open but those that are for later."""
         while commands := await self.rows(
-            "SELECT id FROM commands WHERE done_at IS NULL ORDER BY created_at"
+            "SELECT id FROM commands WHERE done_at IS NULL AND (run_at IS NULL OR run_at <= %s)"
+            " ORDER BY created_at",
+            self.parts.clock(),
         ):
             for command in commands:
                 await self.runner.carry_out(command["id"])

@@ -1,6 +1,6 @@
 """What a tool is: a name, typed arguments, one narrow deed, and how that deed is found again and undone."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -15,6 +15,15 @@ class Effect(StrEnum):
     READ = "read"
     WRITE = "write"
     EGRESS = "egress"
+
+
+class Reversibility(StrEnum):
+    """Whether a deed can be taken back; the later ones are the worse."""
+
+    READ_ONLY = "read_only"
+    REVERSIBLE = "reversible"
+    EXTERNALLY_REVERSIBLE = "externally_reversible"
+    IRREVERSIBLE = "irreversible"
 
 
 class FieldClass(StrEnum):
@@ -94,11 +103,18 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Undo:
-    """How a deed is taken back: by which tool, with what, and until how long after."""
+    """How a deed is taken back: by which tool, with what, and until how long after.
+
+    Attributes:
+        arguments: those of the undoing tool, from the arguments and the result of the deed.
+        window: counted from when the deed was done.
+        proven_for: the version of the tool for which tests have shown that do and undo leave nothing behind.
+    """
 
     tool: str
     arguments: Callable[[BaseModel, BaseModel], Mapping[str, Any]]
     window: timedelta
+    proven_for: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +127,8 @@ class Tool:
         perform: does the deed; raises ToolRefused if nothing happened and OutcomeUnknown if it may have.
         idempotent: the same `Call.key` twice is one deed.
         find: the result of the deed done under a key, or None if it never happened.
-        undo: None means irreversible (or read-only).
+        undo: how a tool takes it back; None if none does.
+        undone_outside: how people outside can take it back, where no tool of ours can; None if they cannot.
         authority: the arguments that say who, what, where or how much.
     """
 
@@ -126,9 +143,27 @@ class Tool:
     idempotent: bool = False
     find: Callable[[str], Awaitable[Record | None]] | None = None
     undo: Undo | None = None
+    undone_outside: str | None = None
     authority: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def connector(self) -> str:
         """The system this tool belongs to: what stands before the dot."""
         return self.name.partition(".")[0]
+
+    @property
+    def reversibility(self) -> Reversibility:
+        """Whether its deeds can be taken back; an undo that is not proven for this very version is none."""
+        if self.effect is Effect.READ:
+            return Reversibility.READ_ONLY
+        if self.undo is not None:
+            proven = self.undo.proven_for == self.version
+            return Reversibility.REVERSIBLE if proven else Reversibility.IRREVERSIBLE
+        outside = bool((self.undone_outside or "").strip())
+        return Reversibility.EXTERNALLY_REVERSIBLE if outside else Reversibility.IRREVERSIBLE
+
+
+def worst(chain: Iterable[Reversibility]) -> Reversibility:
+    """The class of a chain of deeds: that of its worst link; of no deeds, read-only."""
+    order = tuple(Reversibility)
+    return max(chain, key=order.index, default=Reversibility.READ_ONLY)

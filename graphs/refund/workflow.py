@@ -11,6 +11,7 @@ from graphs.refund.records import (
     refunds_so_far,
     reply_facts,
 )
+from graphs.refund.undoing import RetractionFacts, ReversalFacts, retraction_facts, reversal_facts
 from graphs.roles import load_roles, read_text
 from graphs.tables import TableSource
 from nodes.records import Source, WindowStart
@@ -46,8 +47,8 @@ SCOPE = (
 )
 
 
-def refund_tables() -> tuple[TableSource, TableSource]:
-    """The tables that judge refunds and replies; raises TableUnfit if the roles do not hold together."""
+def refund_tables() -> tuple[TableSource, ...]:
+    """The tables that judge refunds, replies, and taking them back; raises TableUnfit if one is unfit."""
     roles = load_roles(_HERE)
     return (
         TableSource(
@@ -57,13 +58,25 @@ def refund_tables() -> tuple[TableSource, TableSource]:
             words=roles.words("payments.refund", subjects={"customer"}),
         ),
         TableSource(package=_HERE, file="reply.yaml", facts=ReplyFacts, words=roles.words("tickets.reply")),
+        TableSource(
+            package=_HERE,
+            file="reversal.yaml",
+            facts=ReversalFacts,
+            words=roles.words("payments.reverse_refund"),
+        ),
+        TableSource(
+            package=_HERE,
+            file="retraction.yaml",
+            facts=RetractionFacts,
+            words=roles.words("tickets.retract_reply"),
+        ),
     )
 
 
 def refund_workflow() -> Workflow:
     """The workflow; raises TableUnfit if a table or the roles do not hold together."""
     roles = load_roles(_HERE)
-    refunds, replies = refund_tables()
+    refunds, replies, *undoing = refund_tables()
     refund = Ruling(
         table=refunds.load(),
         read=refunds.load,
@@ -93,7 +106,7 @@ def refund_workflow() -> Workflow:
         sources=RECORDS,
         scope=SCOPE,
         derive=derive,
-        rulings={ruling.table.tool: ruling for ruling in (refund, reply)},
+        rulings={ruling.table.tool: ruling for ruling in (refund, reply, *undo_rulings(*undoing))},
         agents={
             "triage": roles.agent("triage", Triage, read_text(_HERE, "prompts", "triage.md")),
             "policy": roles.agent("policy", Assessment, read_text(_HERE, "prompts", "policy.md")),
@@ -104,6 +117,26 @@ def refund_workflow() -> Workflow:
         reviewer_view=roles.reviewer.view(),
         build=build,
     )
+
+
+def undo_rulings(reversals: TableSource, retractions: TableSource) -> tuple[Ruling, Ruling]:
+    """How it is judged to take a refund back, and the words about it."""
+    reversal = Ruling(
+        table=reversals.load(),
+        read=reversals.load,
+        facts=reversals.facts,
+        gather=reversal_facts,
+        own={name: f"undo.{name}" for name in ("refund_id", "amount_minor", "currency")},
+        amount=_amount,
+    )
+    retraction = Ruling(
+        table=retractions.load(),
+        read=retractions.load,
+        facts=retractions.facts,
+        gather=retraction_facts,
+        own={"reply_id": "undo.reply_id"},
+    )
+    return reversal, retraction
 
 
 def _amount(arguments: Json) -> tuple[int, str]:

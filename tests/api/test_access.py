@@ -25,6 +25,16 @@ BODIES = {
     "draft_rule_table": {"json": {"workflow": "refund", "source": "table: [", "note": "Why."}},
     "unmask_case": {"json": {"why": "Asked for."}},
     "erase_in_case": {"json": {"why": "Asked for."}},
+    "roll_back_case": {"json": {"why": "A mistake."}},
+    "roll_back_many": {
+        "json": {
+            "workflow": "refund",
+            "from": "2026-11-20T00:00:00+00:00",
+            "to": "2026-11-21T00:00:00+00:00",
+            "why": "A mistake.",
+            "dry_run": True,
+        }
+    },
     "decide_rule_table": {"json": {"kind": "approve"}},
     "cast_vote": {"json": {"kind": "approve"}, "headers": {"If-Match": '"x"'}},
     "add_outcome": {"json": {"code": "chargeback", "observed_at": "2026-11-20T00:00:00+00:00"}},
@@ -75,6 +85,10 @@ WRITTEN_BY_HAND = {
         "retry_notification",
         "unmask_case",
         "erase_in_case",
+        "roll_back_case",
+        "roll_back_many",
+        "get_rollbacks",
+        "withdraw_vote",
     },
     "shop": {
         *("receive_event", "give_information", "list_cases", "get_case", "get_timeline", "list_verdicts"),

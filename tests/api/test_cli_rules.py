@@ -38,6 +38,8 @@ async def test_the_shipped_tables_have_nothing_wrong_with_them() -> None:
     assert [line.split(":")[0] for line in done.out.splitlines()] == [
         "graphs/refund/rules.yaml",
         "graphs/refund/reply.yaml",
+        "graphs/refund/reversal.yaml",
+        "graphs/refund/retraction.yaml",
     ]
 
 

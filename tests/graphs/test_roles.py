@@ -6,7 +6,7 @@ import pytest
 
 from graphs.refund import refund_workflow
 from graphs.roles import load_roles, read_text
-from nodes.permissions import NotPermitted, Verb
+from nodes.permissions import CASES, NotPermitted, Verb
 from nodes.strict_yaml import TableUnfit
 from tests.house import House
 from tests.nodes.desk import at_desk
@@ -19,16 +19,18 @@ READS = {
     "payments.history",
     "fraud.signals",
 }
+WRITES = {"payments.refund", "tickets.reply", "payments.reverse_refund", "tickets.retract_reply"}
 WRITTEN_BY_HAND = {
-    ("support_lead", Verb.DECIDE): {"payments.refund", "tickets.reply"},
-    ("finance", Verb.DECIDE): {"payments.refund"},
+    ("support_lead", Verb.DECIDE): WRITES,
+    ("finance", Verb.DECIDE): {"payments.refund", "payments.reverse_refund"},
     ("agent:policy", Verb.PROPOSE): {"payments.refund"},
-    ("team_lead", Verb.MANAGE): {"payments.refund", "tickets.reply"},
+    ("team_lead", Verb.MANAGE): WRITES,
     ("duty_manager", Verb.BREAK_GLASS): {"payments.refund"},
-    ("rule_keeper", Verb.KEEP): {"payments.refund", "tickets.reply"},
+    ("rule_keeper", Verb.KEEP): WRITES,
     ("rule:tell", Verb.PROPOSE): {"tickets.reply"},
     ("rule:judge", Verb.READ): READS,
-    ("gateway", Verb.EXECUTE): {"payments.refund", "tickets.reply"},
+    ("rule:rollback", Verb.PROPOSE): {"payments.reverse_refund", "tickets.retract_reply"},
+    ("gateway", Verb.EXECUTE): WRITES,
 }
 """All that anybody may do with a tool in the refund workflow; whatever is not here is denied."""
 
@@ -42,6 +44,12 @@ async def test_every_role_may_do_this_with_every_tool_and_nothing_else(house: Ho
         for verb in Verb:
             may = {tool for tool in tools if permissions.decide((role,), verb, tool).allowed}
             assert may == WRITTEN_BY_HAND.get((role, verb), set()), (role, verb)
+
+
+def test_who_may_ask_for_a_rollback_is_this_and_nobody_else() -> None:
+    permissions = refund_workflow().permissions
+    may = {name for name in permissions.roles if permissions.decide((name,), Verb.ROLL_BACK, CASES).allowed}
+    assert may == {"support_lead", "finance", "team_lead"}
 
 
 async def test_a_record_that_the_judge_may_not_read_is_not_read(house: House) -> None:
@@ -70,7 +78,11 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "    limit: 500.00 EUR\n    includes: [manager]\n",
         ["support_lead", "'manager'"],
     ),
-    "a misspelt field": ("    decides: [payments.refund]\n", "    decide: [payments.refund]\n", ["finance"]),
+    "a misspelt field": (
+        "    decides: [payments.refund, payments.reverse_refund]\n",
+        "    decide: [payments.refund, payments.reverse_refund]\n",
+        ["finance"],
+    ),
     "a lost field": ("currency: EUR\n", "", ["currency"]),
     "a limit that is a number": ("limit: 500.00 EUR", "limit: 500.00", ["support_lead", "limit"]),
     "no YAML": ("owner: support_lead", "owner: [", ["not YAML"]),

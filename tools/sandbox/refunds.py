@@ -54,9 +54,11 @@ class RefundPayment(Arguments):
 
 
 class ReverseRefund(Arguments):
-    """Which refund to take back."""
+    """Which refund to take back, and how much that is."""
 
     refund_id: RefundId
+    amount_minor: Annotated[AmountMinor, Field(gt=0)]
+    currency: Currency
 
 
 class _Capture(Record):
@@ -100,12 +102,12 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=refunds.refund,
             idempotent=True,
             find=refunds.find_refund,
-            undo=Undo(tool="payments.reverse_refund", arguments=_refund_id, window=REVERSIBLE),
+            undo=Undo(tool="payments.reverse_refund", arguments=_reversal, window=REVERSIBLE, proven_for="1"),
             authority=frozenset({"payment_id", "order_id", "customer_id", "amount_minor", "currency"}),
         ),
         Tool(
             name="payments.reverse_refund",
-            version="1",
+            version="2",
             purpose="Take back a refund within 24 hours.",
             effect=Effect.WRITE,
             arguments=ReverseRefund,
@@ -113,13 +115,15 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=refunds.reverse,
             idempotent=True,
             find=refunds.find_reversal,
-            authority=frozenset({"refund_id"}),
+            undone_outside="The customer asks for the refund again; it is judged as a new one.",
+            authority=frozenset({"refund_id", "amount_minor", "currency"}),
         ),
     )
 
 
-def _refund_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"refund_id": Refund.model_validate(result).refund_id}
+def _reversal(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
+    refund = Refund.model_validate(result)
+    return {name: getattr(refund, name) for name in ReverseRefund.model_fields}
 
 
 class _Refunds:
@@ -151,17 +155,20 @@ class _Refunds:
             done = await one(connection, Refund, _REVERSED_UNDER, call.key)
             if done is not None:
                 return confirmed(done, arguments)
-            refund = await self._hold_reversible(connection, arguments.refund_id)
+            refund = await self._hold_reversible(connection, arguments)
             await connection.execute(_MOVE, (-refund.amount_minor, refund.payment_id))
             values = (self._sandbox.now(), call.key, refund.refund_id)
             reversal = await one(connection, Refund, _REVERSE, *values)
             assert reversal is not None  # the row is held
             return reversal
 
-    async def _hold_reversible(self, connection: Connection, refund_id: str) -> Refund:
+    async def _hold_reversible(self, connection: Connection, wanted: ReverseRefund) -> Refund:
+        refund_id = wanted.refund_id
         refund = await one(connection, Refund, _HOLD_REFUND, refund_id)
         if refund is None:
             raise RecordNotFound(f"there is no refund {refund_id}")
+        if (refund.amount_minor, refund.currency) != (wanted.amount_minor, wanted.currency):
+            raise ToolRefused(f"{refund_id} is about another amount")
         if refund.status is RefundStatus.REVERSED:
             raise ToolRefused(f"{refund_id} has been reversed already")
         if self._sandbox.now() - refund.created_at > REVERSIBLE:

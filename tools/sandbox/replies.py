@@ -103,7 +103,7 @@ def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=replies.reply,
             idempotent=True,
             find=replies.find_reply,
-            undo=Undo(tool="tickets.retract_reply", arguments=_reply_id, window=HELD),
+            undo=Undo(tool="tickets.retract_reply", arguments=_reply_id, window=HELD, proven_for="1"),
             authority=frozenset({"ticket_id", "customer_id", "template"}),
         ),
         Tool(
@@ -116,6 +116,7 @@ def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=replies.retract,
             idempotent=True,
             find=replies.find_retraction,
+            undone_outside="Somebody answers the ticket again.",
             authority=frozenset({"reply_id"}),
         ),
     )

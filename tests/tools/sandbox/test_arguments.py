@@ -33,7 +33,7 @@ RIGHT: dict[type[Arguments], dict[str, Any]] = {
     ListHistory: {"customer_id": "C-90001", "since": "2026-11-01T00:00:00Z"},
     ListSignals: {"customer_id": "C-90001", "order_id": "O-900001"},
     RefundPayment: REFUND,
-    ReverseRefund: {"refund_id": "R-1000001"},
+    ReverseRefund: {"refund_id": "R-1000001", "amount_minor": 100, "currency": "EUR"},
     GetTicket: {"ticket_id": "T-900001"},
     ReplyToTicket: {
         "ticket_id": "T-900001",

@@ -205,7 +205,15 @@ async def test_a_reversal_stays_confirmed_after_the_window(shop: Shop, clock: Ma
 
 async def test_an_unknown_refund_cannot_be_reversed(shop: Shop) -> None:
     with pytest.raises(RecordNotFound):
-        await shop.do("payments.reverse_refund", refund_id="R-999999")
+        await shop.do("payments.reverse_refund", refund_id="R-999999", amount_minor=100, currency="EUR")
+
+
+async def test_a_refund_is_reversed_whole_or_not_at_all(shop: Shop) -> None:
+    refund = await shop.refund(CLEAN)
+    for other in ({"amount_minor": 99}, {"currency": "USD"}):
+        wrong = {"refund_id": refund.refund_id, "amount_minor": 100, "currency": "EUR"} | other
+        with pytest.raises(ToolRefused, match="another amount"):
+            await shop.do("payments.reverse_refund", **wrong)
 
 
 async def test_a_refund_in_yen_is_in_yen(shop: Shop) -> None:

@@ -1,0 +1,1 @@
+"""The rollback of a case, whatever its workflow."""
