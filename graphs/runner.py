@@ -18,6 +18,7 @@ from checkpoints.cases import Case, Status, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
 from checkpoints.errors import DatabaseAway, StaleHead
+from checkpoints.exceptions import SessionExceptions
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
@@ -72,7 +73,9 @@ class Runner:
             async with fence(session, known[1].id):
                 # Asked again: whoever held the thread until now may have carried it out.
                 known = await open_command(session, command_id)
-                if known is not None:
+                if known is not None and known[1].ended_by_people:
+                    await close_command(session, known[0], "ended_by_people", self.parts.clock())
+                elif known is not None:
                     with self.parts.tracer.segment(*known) as traced:
                         await self._carry_out(*known, session, traced)
 
@@ -153,6 +156,7 @@ class Runner:
             judge=judge,
             gateway=gateway,
             reviews=reviews,
+            exceptions=SessionExceptions(session),
             brain=parts.brain,
             sealing=sealing,
             clock=parts.clock,

@@ -56,6 +56,7 @@ class Verb(StrEnum):
     BREAK_GLASS = "break_glass"
     UNMASK = "unmask"
     ERASE = "erase"
+    RESOLVE = "resolve"
 
 
 PERSONAL_DATA = "personal_data"

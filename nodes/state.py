@@ -24,6 +24,7 @@ class CaseState(TypedDict, total=False):
         verdict: what the rules said to it, with the action as resolved.
         outcome: the word that the last deciding node routes by.
         result: what the last execution came to.
+        step: the node that said `outcome`; from it a case is tried again.
         lanes: for each lane what it came to, `{outcome, result}`.
         standing: `{status, reason, owner}` for the case row.
         record: the events of the last step, projected with its checkpoint.
@@ -35,6 +36,7 @@ class CaseState(TypedDict, total=False):
     verdict: Json
     outcome: str
     result: Json
+    step: str
     lanes: Annotated[Json, merged]
     standing: Json
     record: Annotated[list[Json], Topic(dict, accumulate=False)]
