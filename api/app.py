@@ -7,6 +7,7 @@ from api import (
     cases,
     delegations,
     events,
+    exceptions,
     health,
     notifications,
     personal,
@@ -39,7 +40,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, audit, health),
+        *(exceptions, notifications, personal, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

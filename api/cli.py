@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from api.cli_exceptions import app as standstills
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
+app.add_typer(standstills)
 
 
 _EXPECTED = (

@@ -22,6 +22,8 @@ from checkpoints.errors import (
     DelegationNotFound,
     DeliveryNotDead,
     DeliveryNotFound,
+    ExceptionClosed,
+    ExceptionNotFound,
     ReviewAlreadyDecided,
     ReviewNotFound,
     RuleTableNotFound,
@@ -38,6 +40,7 @@ from graphs.people import PeopleFileUnfit
 from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
+from graphs.ways_out import CannotRetry, CaseMovedOn, DeedInDoubt, NotAnOwner, NotYoursToResolve
 from nodes.edits import PatchUnfit
 from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError
@@ -53,6 +56,13 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     CaseUnderWay: HTTPStatus.CONFLICT,
     CaseNotFound: HTTPStatus.NOT_FOUND,
     ReviewNotFound: HTTPStatus.NOT_FOUND,
+    ExceptionNotFound: HTTPStatus.NOT_FOUND,
+    ExceptionClosed: HTTPStatus.CONFLICT,
+    NotYoursToResolve: HTTPStatus.FORBIDDEN,
+    CannotRetry: HTTPStatus.CONFLICT,
+    DeedInDoubt: HTTPStatus.CONFLICT,
+    CaseMovedOn: HTTPStatus.CONFLICT,
+    NotAnOwner: HTTPStatus.UNPROCESSABLE_ENTITY,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,
     VersionTaken: HTTPStatus.CONFLICT,
     DraftStale: HTTPStatus.CONFLICT,

@@ -4,6 +4,7 @@ The database opens and closes these rows with the status of the case (migration 
 case in an exception status without one.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -82,8 +83,13 @@ SELECT e.id, e.opened_at,
 FROM exceptions e
 WHERE e.closed_at IS NULL AND e.retryable AND EXISTS (
     SELECT 1 FROM effects d WHERE d.case_id = e.case_id AND d.state = ANY(%(doubtful)s))
-ORDER BY e.opened_at, e.id LIMIT %(limit)s
+  AND NOT EXISTS (
+    SELECT 1 FROM effects d WHERE d.case_id = e.case_id AND d.state = ANY(%(doubtful)s)
+       AND d.tool <> ALL(%(tools)s))
 """
+_TRIED_LESS = f"""
+SELECT * FROM ({_IN_DOUBT}) AS one WHERE tries < %(most)s ORDER BY opened_at, id LIMIT %(limit)s
+"""  # noqa: S608 - a text of our own
 
 
 class InDoubt(NamedTuple):
@@ -132,7 +138,7 @@ async def list_standstills(
 
 
 async def close_standstill(
-    tx: Transaction, found: Standstill, way: Way, by: str, at: datetime, why: str | None = None
+    tx: Transaction, found: Standstill, way: Way, *, by: str, at: datetime, why: str | None = None
 ) -> Standstill:
     """Close an open exception, once; raises ExceptionClosed."""
     values = {"closed_at": at, "way": way, "closed_by": by, "why": why}
@@ -142,12 +148,15 @@ async def close_standstill(
     return replace(found, closed_at=at, way=way, closed_by=by, why=why)
 
 
-async def in_doubt(tx: Transaction, *, limit: int) -> list[InDoubt]:
-    """Open exceptions of cases that have a deed in doubt and whose graph can go on, the oldest first."""
+async def in_doubt(tx: Transaction, tools: Collection[str], *, most: int, limit: int) -> list[InDoubt]:
+    """Open exceptions of cases whose graph can go on and that have deeds in doubt, by these tools alone.
+
+    Only those that were looked up by themselves less than `most` times; the oldest first.
+    """
     doubtful = [EffectState.INTENDED.value, EffectState.UNKNOWN.value]
-    values = {"reconciler": RECONCILER, "doubtful": doubtful, "limit": limit}
+    values = {"reconciler": RECONCILER, "doubtful": doubtful, "tools": list(tools)}
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_IN_DOUBT, values)
+        await cursor.execute(_TRIED_LESS, values | {"most": most, "limit": limit})
         return [InDoubt(**row) for row in await cursor.fetchall()]
 
 

@@ -49,6 +49,7 @@ class Pace:
     notify_every: timedelta = timedelta(seconds=1)
     forget_every: timedelta = timedelta(hours=1)
     look_every: timedelta = timedelta(seconds=5)
+    settle_every: timedelta = timedelta(seconds=5)
 
 
 USUAL_PACE = Pace()

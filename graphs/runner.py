@@ -14,7 +14,7 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command as Wake
 
 from checkpoints.audit import Event, tell
-from checkpoints.cases import Case, Status, move_case
+from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
 from checkpoints.errors import DatabaseAway, StaleHead
@@ -174,8 +174,9 @@ class Runner:
             data={"reason": reason, "error": error},
         )
         async with self.parts.database.transaction() as tx:
-            await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
-            await tell(tx, stopped)
+            if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:
+                await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
+                await tell(tx, stopped)
             await finish_command(tx, command.id, status.value, now)
 
 

@@ -17,7 +17,8 @@ RETRIED = "retried"
 def stuck(steps: Collection[str]) -> Node:
     """A node that waits until somebody has the case tried again; `steps` are those that can be.
 
-    Other ways out end the case, and the graph stays here. The step to go on from is the row's, not the state's.
+    Other ways out end the case, and the graph stays here. The step to go on from is the row's, whatever the
+    state says.
     """
 
     async def waited(state: CaseState, runtime: Runtime[Context]) -> CaseState:
