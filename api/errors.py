@@ -40,7 +40,8 @@ from graphs.people import PeopleFileUnfit
 from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
-from graphs.ways_out import CannotRetry, CaseMovedOn, DeedInDoubt, NotAnOwner, NotYoursToResolve
+from graphs.standstills import CannotRetry, CaseMovedOn
+from graphs.ways_out import DeedInDoubt, NotAnOwner, NotYoursToResolve
 from nodes.edits import PatchUnfit
 from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError

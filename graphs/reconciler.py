@@ -6,7 +6,7 @@ from datetime import datetime
 from checkpoints.cases import get_case
 from checkpoints.exceptions import RECONCILER, InDoubt, get_standstill, in_doubt
 from graphs.backoff import wait_after
-from graphs.ways_out import retry
+from graphs.standstills import set_going
 from graphs.wiring import Parts
 
 MOST_TRIES = 6
@@ -35,7 +35,7 @@ class Reconciler:
             found = await get_standstill(tx, exception_id, lock=True)
             if found.closed_at is not None:
                 return False
-            await retry(tx, self.parts, found, RECONCILER)
+            await set_going(tx, self.parts, found, RECONCILER)
             return True
 
     @property

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from checkpoints.audit import Event, tell
 from checkpoints.cases import RESOLVED_BY_HAND, Case, Status, get_case, move_case
-from checkpoints.commands import Command, CommandKind, drop_commands
+from checkpoints.commands import drop_commands
 from checkpoints.database import Transaction
 from checkpoints.effects import EffectRow, EffectState, deeds_in_doubt, effects_of, settle_by_hand
 from checkpoints.errors import ExceptionClosed
 from checkpoints.exceptions import Standstill, Way, close_standstill, get_standstill, standstill_of
-from checkpoints.reviews import Review, ReviewKind, ReviewStatus, decide_review, get_review, list_reviews
+from checkpoints.reviews import ReviewStatus, decide_review
 from checkpoints.sealing import Seal, keep_in
 from graphs.closing import review_event
+from graphs.standstills import CaseMovedOn, Held, lock_case, set_going, told_of
 from graphs.wiring import Parts
 from nodes.permissions import Kind, Principal, Verb
 
@@ -23,7 +24,6 @@ WORDS = "exception.words"
 OPERATIONS = "operations"
 """Who owns what no workflow's people can mend: broken code, dead workers."""
 CANCELLED = "cancelled"
-MOST_REVIEWS = 200
 
 CANCELLABLE = (Status.WAITING_REVIEW, Status.WAITING_INFO, Status.APPROVED)
 """Statuses without an exception in which a case can be cancelled: people have it, or had it a moment ago."""
@@ -42,16 +42,8 @@ class NotYoursToResolve(Exception):
     """No role of yours finds ways out of this; the attempt is on the record."""
 
 
-class CannotRetry(Exception):
-    """The step that could not go on cannot be tried again: resolve the case by hand, or cancel it."""
-
-
 class DeedInDoubt(Exception):
     """A deed of this case was begun and may have been done: look there, then resolve it and say which."""
-
-
-class CaseMovedOn(Exception):
-    """The case is somewhere else by now; look at it again."""
 
 
 class NotAnOwner(Exception):
@@ -71,13 +63,6 @@ class Resolution:
     why: str
     deeds: Mapping[str, bool]
     reference: str | None = None
-
-
-class Held(NamedTuple):
-    """A case with the reviews that hold it up, all locked until the transaction ends."""
-
-    case: Case
-    reviews: list[Review]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +99,7 @@ class WaysOut:
         async with self.parts.database.transaction() as tx:
             found, (case, _) = await self._open(tx, exception_id)
             if self.may(case.workflow, found.owner, principal):
-                return await retry(tx, self.parts, found, principal.actor)
+                return await set_going(tx, self.parts, found, principal.actor)
             await self._denied(tx, case, Way.RETRY, principal, exception_id)
         raise NotYoursToResolve
 
@@ -134,7 +119,7 @@ class WaysOut:
                 told: dict[str, Any] = {"outcome": how.outcome, "why": why, "deeds": deeds}
                 by, at = principal.actor, self.parts.clock()
                 closed = await close_standstill(tx, found, Way.RESOLVE, by=by, at=at, why=why)
-                await tell(tx, self._event(case, "exception.resolved", principal, _of(found) | told))
+                await tell(tx, self._event(case, "exception.resolved", principal, told_of(found) | told))
                 await self._end(tx, held, by, Status.CLOSED, RESOLVED_BY_HAND)
                 return closed
             await self._denied(tx, case, Way.RESOLVE, principal, exception_id)
@@ -150,7 +135,7 @@ class WaysOut:
             found, held = await self._open(tx, exception_id)
             case = held.case
             if self.may(case.workflow, found.owner, principal):
-                token = await self._cancelled(tx, held, why, principal, **_of(found))
+                token = await self._cancelled(tx, held, why, principal, **told_of(found))
                 by, at = principal.actor, self.parts.clock()
                 closed = await close_standstill(tx, found, Way.CANCEL, by=by, at=at, why=token)
                 await self._end(tx, held, by, Status.CANCELLED, CANCELLED)
@@ -165,7 +150,7 @@ class WaysOut:
             CaseNotFound, NotYoursToResolve, CaseMovedOn: it does not wait for people; DeedInDoubt.
         """
         async with self.parts.database.transaction() as tx:
-            held = await _held(tx, case_id)
+            held = await lock_case(tx, case_id)
             case = held.case
             if self.may(case.workflow, case.owner or self._owner(case), principal):
                 await self._require_waiting(tx, case)
@@ -187,7 +172,7 @@ class WaysOut:
                 self._require_owner(case, to)
                 told = {"from": found.owner, "to": to, "why": await self._sealed(tx, case, why)}
                 await move_case(tx, case.id, case.status, self.parts.clock(), reason=case.reason, owner=to)
-                await tell(tx, self._event(case, "exception.handed_over", principal, _of(found) | told))
+                await tell(tx, self._event(case, "exception.handed_over", principal, told_of(found) | told))
                 return await get_standstill(tx, exception_id)
             await self._denied(tx, case, Way.HAND_OVER, principal, exception_id)
         raise NotYoursToResolve
@@ -195,7 +180,7 @@ class WaysOut:
     async def _open(self, tx: Transaction, exception_id: str) -> tuple[Standstill, Held]:
         """An open exception with its case and the reviews that are still open, all locked."""
         found = await get_standstill(tx, exception_id)
-        held = await _held(tx, found.case_id)
+        held = await lock_case(tx, found.case_id)
         found = await get_standstill(tx, exception_id, lock=True)
         if found.closed_at is not None:
             by = f"{found.closed_by} ({found.way})"
@@ -282,59 +267,6 @@ class WaysOut:
             at=self.parts.clock(),
             data=dict(data),
         )
-
-
-async def retry(tx: Transaction, parts: Parts, found: Standstill, actor: str) -> Standstill:
-    """Close an open, locked exception by setting its case going again; raises CannotRetry."""
-    if not found.retryable:
-        raise CannotRetry
-    now = parts.clock()
-    closed = await close_standstill(tx, found, Way.RETRY, by=actor, at=now)
-    retried = Event(
-        id=parts.ids(),
-        case_id=found.case_id,
-        kind="exception.retried",
-        actor=actor,
-        at=now,
-        data=_of(found),
-    )
-    await tell(tx, retried)
-    await move_case(tx, found.case_id, Status.RUNNING, now, reason="retried")
-    command = Command(
-        id=parts.ids(),
-        case_id=found.case_id,
-        kind=CommandKind.RETRY,
-        dedupe_key=f"exception:{found.id}",
-        payload={} if found.interrupt_id is None else {"interrupt": found.interrupt_id},
-        created_at=now,
-    )
-    await parts.queue.enqueue(tx, command)
-    return closed
-
-
-async def _held(tx: Transaction, case_id: str) -> Held:
-    """A case and its open reviews, locked in the order in which votes lock them; raises CaseMovedOn."""
-    held = [await get_review(tx, one, lock=True) for one in await _open_reviews(tx, case_id)]
-    case = await get_case(tx, case_id, lock=True)
-    still = [one for one in held if one.status is ReviewStatus.OPEN]
-    if {one.id for one in still} != set(await _open_reviews(tx, case_id)):
-        raise CaseMovedOn
-    return Held(case, still)
-
-
-async def _open_reviews(tx: Transaction, case_id: str) -> list[str]:
-    page = await list_reviews(tx, limit=MOST_REVIEWS, status=ReviewStatus.OPEN, case_id=case_id)
-    return sorted(review.id for review in page.items if review.kind is ReviewKind.GATE)
-
-
-def _of(found: Standstill) -> dict[str, Any]:
-    return {
-        "exception": found.id,
-        "was": found.status,
-        "reason": found.reason,
-        "step": found.step,
-        "owner": found.owner,
-    }
 
 
 def _unsaid(doubtful: list[EffectRow]) -> str:
