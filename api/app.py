@@ -8,6 +8,7 @@ from api import (
     delegations,
     dossier,
     events,
+    exceptions,
     health,
     notifications,
     personal,
@@ -42,7 +43,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, record, dossier, rollbacks, audit, health),
+        *(notifications, personal, record, dossier, rollbacks, exceptions, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

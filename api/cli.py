@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.cli_case import explain, export
+from api.cli_exceptions import app as standstills
 from api.cli_log import log, verify
 from api.cli_notices import notices
 from api.cli_people import people
@@ -45,6 +46,7 @@ app.command()(export)
 app.add_typer(log, name="log")
 app.command()(verify)
 app.command()(rollback)
+app.add_typer(standstills)
 
 
 _EXPECTED = (

@@ -126,6 +126,21 @@ class Client:
         """Have one that was given up sent after all."""
         return await self._call("POST", f"/notifications/{notification_id}/retry")
 
+    async def exceptions(self, **filters: Any) -> list[dict[str, Any]]:
+        """All open exceptions that match, newest first."""
+        return await self._pages("/exceptions", filters)
+
+    async def way_out(
+        self, exception_id: str, way: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Take a way out of an exception: retry, resolve, cancel or hand-over."""
+        more = {} if body is None else {"json": body}
+        return await self._call("POST", f"/exceptions/{exception_id}/{way}", **more)
+
+    async def cancel_case(self, case_id: str, why: str) -> dict[str, Any]:
+        """Cancel a case that waits for people."""
+        return await self._call("POST", f"/cases/{case_id}/cancel", json={"why": why})
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

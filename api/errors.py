@@ -23,6 +23,8 @@ from checkpoints.errors import (
     DeliveryNotDead,
     DeliveryNotFound,
     EventNotFound,
+    ExceptionClosed,
+    ExceptionNotFound,
     NotInTheTree,
     ReviewAlreadyDecided,
     ReviewNotFound,
@@ -46,6 +48,8 @@ from graphs.record.decision_record import RecordUnfit
 from graphs.rollbacks import NotAllowedToRollBack, NotAtRest, PlanStale
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
+from graphs.standstills import CannotRetry, CaseMovedOn
+from graphs.ways_out import DeedInDoubt, NotAnOwner, NotYoursToResolve
 from graphs.withdrawals import NothingToWithdraw
 from nodes.edits import PatchUnfit
 from nodes.strict_yaml import TableUnfit
@@ -69,6 +73,13 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     BatchTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     CaseNotFound: HTTPStatus.NOT_FOUND,
     ReviewNotFound: HTTPStatus.NOT_FOUND,
+    ExceptionNotFound: HTTPStatus.NOT_FOUND,
+    ExceptionClosed: HTTPStatus.CONFLICT,
+    NotYoursToResolve: HTTPStatus.FORBIDDEN,
+    CannotRetry: HTTPStatus.CONFLICT,
+    DeedInDoubt: HTTPStatus.CONFLICT,
+    CaseMovedOn: HTTPStatus.CONFLICT,
+    NotAnOwner: HTTPStatus.UNPROCESSABLE_ENTITY,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,
     VersionTaken: HTTPStatus.CONFLICT,
     DraftStale: HTTPStatus.CONFLICT,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -105,6 +105,28 @@ def notice_table(notices: list[dict[str, Any]]) -> Table:
         table.add_row(
             notice["id"], _lines(safe(notice["kind"]), safe(way)), _lines(safe(tried), safe(notice["error"]))
         )
+    return table
+
+
+def exception_table(exceptions: list[dict[str, Any]]) -> Table:
+    """Exceptions, one a row: what happened, what was not done, what to do, and by whom."""
+    table = _table("At a standstill", "exception", "what", "status, owner, age")
+    for one in exceptions:
+        status, reason, owner = _standing(one)
+        said = [safe(one["says"][name]) for name in ("happened", "not_done", "to_do")]
+        deeds = [safe(f"in doubt: {deed['tool']} {deed['key']}") for deed in one["in_doubt"]]
+        age = Text(str(timedelta(seconds=one["age_seconds"])))
+        what = _lines(safe(one["title"]), reason, *said, *deeds)
+        table.add_row(one["id"], what, _lines(status, owner, age))
+    return table
+
+
+def finding_table(findings: list[dict[str, Any]]) -> Table:
+    """What the doctor found, one a row."""
+    table = _table("Stuck outside of a named state", "what", "which", "what to do")
+    for one in findings:
+        which = _lines(safe(one["subject"]), safe(one["says"]))
+        table.add_row(one["fault"].replace("_", " "), which, safe(one["to_do"]))
     return table
 
 

@@ -17,6 +17,7 @@ from graphs.deadlines import Deadlines
 from graphs.dealer import Dealer
 from graphs.notifier import Notifier
 from graphs.personal import PersonalData
+from graphs.reconciler import Reconciler
 from graphs.runner import Runner
 from graphs.wiring import Parts
 
@@ -49,6 +50,7 @@ async def run_worker(
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
+        group.create_task(_every(pace.settle_every, Reconciler(parts).run, stop))
         group.create_task(_every(pace.grow_every, grow, stop))
         group.create_task(_every(pace.forget_every, forget, stop))
         group.create_task(_every(pace.look_every, parts.configuration().look, stop))

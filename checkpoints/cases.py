@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from checkpoints import schema
@@ -38,6 +38,10 @@ UNDER_WAY = (Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED)
 """Statuses in which a worker has something to do."""
 ENDED = (Status.CLOSED, Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK)
 """Statuses in which nobody has anything to do any more."""
+EXCEPTIONAL = (Status.BLOCKED, Status.UNCERTAIN, Status.FAILED, Status.ESCALATED)
+"""Statuses in which a case waits for somebody to find a way out; each has an open row in `exceptions`."""
+RESOLVED_BY_HAND = "resolved_by_hand"
+"""The reason of a case that a person closed, whatever its graph had come to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +79,17 @@ class Case:
         if not self.thread_id:
             object.__setattr__(self, "thread_id", self.id)
 
+    @property
+    def ended_by_people(self) -> bool:
+        """Whether a person cancelled or closed it: its graph goes on no more, wherever it stands."""
+        by_hand = self.status is Status.CLOSED and self.reason == RESOLVED_BY_HAND
+        return by_hand or self.status is Status.CANCELLED
 
+
+_CLOSED_BY_HAND = and_(
+    schema.cases.c.status == Status.CLOSED,
+    schema.cases.c.reason.is_not_distinct_from(RESOLVED_BY_HAND),
+)
 _COLUMNS = [schema.cases.c[name] for name in Case.__dataclass_fields__]
 
 
@@ -137,9 +151,12 @@ async def move_case(
     reason: str | None = None,
     owner: str | None = None,
 ) -> None:
-    """Set where a case stands."""
-    values = {"status": status, "reason": reason, "owner": owner, "updated_at": at}
-    await tx.sql.execute(update(schema.cases).where(schema.cases.c.id == case_id).values(values))
+    """Set where a case stands; one that people have ended is not set going again."""
+    c, values = schema.cases.c, {"status": status, "reason": reason, "owner": owner, "updated_at": at}
+    query = update(schema.cases).where(c.id == case_id)
+    if status not in ENDED:
+        query = query.where(c.status != Status.CANCELLED, ~_CLOSED_BY_HAND)
+    await tx.sql.execute(query.values(values))
 
 
 async def to_thread(

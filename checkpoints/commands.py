@@ -96,6 +96,13 @@ async def finish_cause(tx: Transaction, dedupe_key: str, outcome: str, at: datet
     await tx.sql.execute(query.values(done_at=at, outcome=outcome))
 
 
+async def drop_commands(tx: Transaction, case_id: str, outcome: str, at: datetime) -> None:
+    """Mark all open commands of a case as done with: there is nothing to carry out any more."""
+    c = schema.commands.c
+    query = update(schema.commands).where(c.case_id == case_id, c.done_at.is_(None))
+    await tx.sql.execute(query.values(done_at=at, outcome=outcome))
+
+
 async def count_crash(tx: Transaction, command_id: str) -> int:
     """Add one to the command's crashes; returns how many there are now."""
     c = schema.commands.c

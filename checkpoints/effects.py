@@ -1,6 +1,6 @@
 """The ledger: grants, each the right to run one action once, and the effects that used them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -80,8 +80,13 @@ VALUES (%(id)s, %(case_id)s, %(review_id)s, %(proposal_id)s, %(digest)s, %(actio
         %(issued_at)s, %(expires_at)s)
 """
 _USE_GRANT = """
+WITH live AS (
+    SELECT id FROM cases WHERE id = %(case_id)s AND status <> 'cancelled'
+       AND NOT (status = 'closed' AND reason IS NOT DISTINCT FROM 'resolved_by_hand')
+    FOR SHARE  -- whoever ends the case meanwhile waits, or is waited for
+)
 UPDATE grants SET used_at = %(at)s
-WHERE id = %(id)s AND case_id = %(case_id)s AND digest = %(digest)s
+WHERE case_id IN (SELECT id FROM live) AND id = %(id)s AND case_id = %(case_id)s AND digest = %(digest)s
   AND used_at IS NULL AND expires_at > %(at)s
   AND revoked_at IS NULL AND (usable_from IS NULL OR usable_from <= %(at)s)
 RETURNING id
@@ -126,6 +131,33 @@ async def effects_of(tx: Transaction, case_id: str) -> list[EffectRow]:
     return [_effect(row._asdict()) for row in (await tx.sql.execute(query)).all()]
 
 
+async def deeds_in_doubt(tx: Transaction, case_ids: Collection[str]) -> list[EffectRow]:
+    """The deeds of these cases that were begun, and of which nobody knows whether they were done."""
+    e = schema.effects.c
+    columns = [e[name] for name in EffectRow.__dataclass_fields__]
+    doubtful = e.state.in_([EffectState.INTENDED, EffectState.UNKNOWN])
+    query = select(*columns).where(e.case_id.in_(case_ids), doubtful).order_by(e.intended_at, e.key)
+    return [_effect(row._asdict()) for row in (await tx.sql.execute(query)).all()]
+
+
+async def settle_by_hand(
+    tx: Transaction, key: str, state: EffectState, event: Event, receipt: dict[str, Any] | None
+) -> bool:
+    """Write what a person says became of a deed in doubt; returns False if it is in doubt no more."""
+    row = {
+        "key": key,
+        "state": state,
+        "receipt": None if receipt is None else Jsonb(receipt),
+        "error": None if state is EffectState.DONE else "not_done_says_a_person",
+        "at": event.at,
+    }
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        settled = await _written(cursor, _SETTLE, row)
+        if settled:
+            await append_events(cursor, [event])
+        return settled
+
+
 @dataclass(frozen=True, slots=True)
 class SessionLedger:
     """The ledger as the gateway writes it: on the segment's own session, around the checkpoints."""
@@ -166,7 +198,8 @@ class SessionLedger:
             False if the key already has a deed: nothing was written, and the deed must not be started again.
 
         Raises:
-            GrantUnusable: the grant is used, expired, or for another action; nothing was written.
+            GrantUnusable: the grant is used, expired, or for another action, or people have ended the case;
+                nothing was written.
         """
         async with self.session.transaction() as cursor:
             if grant.review_id is None:

@@ -60,6 +60,14 @@ class GrantUnusable(CheckpointsError):
     """There is no unused, unexpired grant for exactly this action."""
 
 
+class ExceptionNotFound(CheckpointsError):
+    """There is no such exception."""
+
+
+class ExceptionClosed(CheckpointsError):
+    """This exception is over: somebody, or something, has found a way out of it already."""
+
+
 class DeliveryNotFound(CheckpointsError):
     """There is no such notice."""
 

@@ -12,10 +12,13 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from checkpoints.audit import Event, append_events
+from checkpoints.cases import EXCEPTIONAL
 
 RECORD_CHANNEL = "record"
 STANDING_CHANNEL = "standing"
+STEP_CHANNEL = "step"
 REVIEW_KEY = "countersign"
+STUCK_KEY = "countersign_stuck"
 
 _ADVANCE = "SELECT countersign_advance(%s, %s, %s, %s, %s, %s, %s)"
 _OPEN_REVIEW = """
@@ -33,6 +36,9 @@ WITH opened AS (
 UPDATE cases SET status = 'waiting_review', reason = NULL, owner = %(owner)s, updated_at = %(opened_at)s
 WHERE id IN (SELECT case_id FROM opened)
 """
+# A graph that left in an exception can be woken only if it then waits, which its interrupt says.
+_STEP = "UPDATE exceptions SET step = %s, retryable = false WHERE case_id = %s AND closed_at IS NULL"
+_WAKE = "UPDATE exceptions SET interrupt_id = %s, retryable = %s WHERE case_id = %s AND closed_at IS NULL"
 _REVIEW_TIMES = ("opened_at", "due_at", "remind_at", "expires_at")
 _REVIEW_VALUES = (
     *("id", "workflow", "tool", "rule", "title", "digest", "roles", "risk", "reversible", "against", "owner"),
@@ -72,6 +78,9 @@ class Projection:
                 self.clock(),
             ),
         )
+        if standing.get("status") in EXCEPTIONAL:  # the database has opened its row with the status
+            step = values.get(STEP_CHANNEL)
+            await cursor.execute(_STEP, (step or None, self.case_id))
         await self._append(cursor, values, changed)
 
     async def lane(
@@ -88,11 +97,16 @@ class Projection:
             await append_events(cursor, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
 
     async def interrupts(self, cursor: AsyncCursor[DictRow], interrupts: Sequence[Interrupt]) -> None:
-        """Open the review that each governed interrupt carries; once, however often it is written."""
+        """Open the review that each governed interrupt carries; once, however often it is written.
+
+        One that waits for a way out of an exception tells the exception's row how to wake it.
+        """
         for interrupt in interrupts:
-            review = interrupt.value.get(REVIEW_KEY) if isinstance(interrupt.value, dict) else None
-            if review is not None:
+            value = interrupt.value if isinstance(interrupt.value, dict) else {}
+            if (review := value.get(REVIEW_KEY)) is not None:
                 await self._open(cursor, interrupt.id, review)
+            if (stuck := value.get(STUCK_KEY)) is not None:
+                await cursor.execute(_WAKE, (interrupt.id, bool(stuck["retryable"]), self.case_id))
 
     async def _open(self, cursor: AsyncCursor[DictRow], interrupt_id: str, review: dict[str, Any]) -> None:
         row = {name: review[name] for name in _REVIEW_VALUES}

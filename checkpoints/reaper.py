@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from psycopg.rows import dict_row
 
 from checkpoints.audit import Event, tell
-from checkpoints.cases import UNDER_WAY, Status, move_case
+from checkpoints.cases import UNDER_WAY, Status, get_case, move_case
 from checkpoints.commands import Command, CommandKind, count_crash, finish_command, get_command
 from checkpoints.database import Database, Transaction
 from checkpoints.queue import Queue
@@ -101,6 +101,8 @@ class Reaper:
 
     async def _fail(self, tx: Transaction, case_id: str, reason: str, cause: str) -> None:
         at = self.clock()
+        if (await get_case(tx, case_id, lock=True)).ended_by_people:
+            return
         await move_case(tx, case_id, Status.FAILED, at, reason=reason, owner="operations")
         event = Event(
             id=str(uuid5(NAMESPACE_OID, f"failed:{cause}")),

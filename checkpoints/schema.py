@@ -220,6 +220,28 @@ effects = Table(
     Index(None, "proposer", "tool", "intended_at"),
 )
 
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    case_column(),
+    Column("number", Integer, nullable=False),
+    text_column("status"),
+    text_column("reason"),
+    text_column("owner"),
+    text_column("step", nullable=True),
+    text_column("interrupt_id", nullable=True),
+    Column("retryable", Boolean, nullable=False, server_default="true"),
+    at_column("opened_at", nullable=False),
+    at_column("closed_at"),
+    text_column("way", nullable=True),
+    text_column("closed_by", nullable=True),
+    text_column("why", nullable=True),
+    UniqueConstraint("case_id", "number"),
+    Index("exceptions_open_key", "case_id", unique=True, postgresql_where="closed_at IS NULL"),
+    Index("exceptions_open_idx", "opened_at", "id", postgresql_where="closed_at IS NULL"),
+)
+
 rule_tables = Table(
     "rule_tables",
     metadata,

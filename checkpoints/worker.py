@@ -50,6 +50,7 @@ class Pace:
     forget_every: timedelta = timedelta(hours=1)
     look_every: timedelta = timedelta(seconds=5)
     anchor_every: timedelta = timedelta(minutes=5)
+    settle_every: timedelta = timedelta(seconds=5)
 
 
 USUAL_PACE = Pace()

@@ -52,6 +52,7 @@ class _Person(_Strict):
     keeps: list[str] = []
     manages: list[str] = []
     breaks_glass: list[str] = []
+    resolves: list[str] = []
     unmasks: bool = False
     erases: bool = False
     rolls_back: bool = False
@@ -92,6 +93,11 @@ class RoleFile(_Strict):
     reads: list[str]
     reviewer: _View
 
+    @property
+    def owners(self) -> frozenset[str]:
+        """Who may look after cases: roles of people, and teams."""
+        return frozenset({*self.people, *self.teams})
+
     def words(self, tool: str, subjects: Collection[str] = ()) -> Vocabulary:
         """The names that a rule table about this tool may use: who can sign it, own it, be measured."""
         permissions = self.permissions()
@@ -99,7 +105,7 @@ class RoleFile(_Strict):
             signers=frozenset(
                 role for role in self.people if permissions.decide((role,), Verb.DECIDE, tool).allowed
             ),
-            owners=frozenset({*self.people, *self.teams}),
+            owners=self.owners,
             subjects=frozenset({AGENT, *subjects}),
         )
 
@@ -131,6 +137,7 @@ class RoleFile(_Strict):
                 (Verb.DECIDE, person.denied, True),
                 (Verb.KEEP, person.keeps, False),
                 (Verb.MANAGE, person.manages, False),
+                (Verb.RESOLVE, person.resolves, False),
             )
             for tool in tools
         )

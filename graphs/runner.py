@@ -14,10 +14,11 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command as Wake
 
 from checkpoints.audit import Event, tell
-from checkpoints.cases import Case, Status, move_case
+from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
 from checkpoints.errors import DatabaseAway, StaleHead, TooEarly
+from checkpoints.exceptions import SessionExceptions
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
@@ -81,7 +82,9 @@ class Runner:
             async with fence(session, known[1].id):
                 # Asked again: whoever held the thread until now may have carried it out.
                 known = await open_command(session, command_id)
-                if known is not None:
+                if known is not None and known[1].ended_by_people:
+                    await close_command(session, known[0], "ended_by_people", self.parts.clock())
+                elif known is not None:
                     with self.parts.tracer.segment(*known) as traced:
                         await self._carry_out(*known, session, traced)
 
@@ -166,6 +169,7 @@ class Runner:
             judge=judge,
             gateway=gateway,
             reviews=reviews,
+            exceptions=SessionExceptions(session),
             brain=parts.brain,
             sealing=sealing,
             clock=parts.clock,
@@ -183,8 +187,9 @@ class Runner:
             data={"reason": reason, "error": error},
         )
         async with self.parts.database.transaction() as tx:
-            await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
-            await tell(tx, stopped)
+            if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:
+                await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
+                await tell(tx, stopped)
             await finish_command(tx, command.id, status.value, now)
 
 

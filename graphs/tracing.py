@@ -12,7 +12,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.utils.env import env_var_is_set
 from langsmith.run_helpers import tracing_context
 
-from checkpoints.cases import Case, Status
+from checkpoints.cases import EXCEPTIONAL, Case, Status
 from checkpoints.commands import Command
 from checkpoints.worker import Drained
 from graphs import trace_facts as facts
@@ -194,6 +194,6 @@ def _conclude(root: Run, segment: Segment) -> None:
             outcome = "drained"
         case failure:
             root.error, outcome = facts.error(failure), "failed"
-    if outcome == PAUSED:
+    if outcome == PAUSED and root.facts.get("status") not in EXCEPTIONAL:  # there it waits for a way out
         status = Status.WAITING_REVIEW
     root.facts.update({"outcome": outcome} if outcome else {}, **({"status": status.value} if status else {}))

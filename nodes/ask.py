@@ -36,7 +36,7 @@ def ask(agent: str) -> Node:
         except (ToolError, OutOfScope) as failure:
             reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
             story.tell("agent.uncertain", reason=reason, message="the records cannot be read any more")
-            return {"outcome": "uncertain", "result": {"reason": reason}, "record": story.events}
+            return _uncertain(story, reason)
         seen = role.view.of(records)
         look_ups = _look_ups(context.workflow, context.registry, role, records, seen)
         try:
@@ -44,13 +44,22 @@ def ask(agent: str) -> Node:
         except AgentUncertain as uncertain:
             _tell_look_ups(story, uncertain.asked)
             story.tell("agent.uncertain", reason=uncertain.reason, message=str(uncertain))
-            return {"outcome": "uncertain", "result": {"reason": uncertain.reason}, "record": story.events}
+            return _uncertain(story, uncertain.reason)
         _tell_look_ups(story, thought.asked)
         found = finding(role, thought, context.sealing)
         story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
-        return {"findings": {agent: found}, "outcome": "ready", "record": story.events}
+        return {"findings": {agent: found}, "outcome": "ready", "step": story.step, "record": story.events}
 
     return asked
+
+
+def _uncertain(story: Story, reason: str) -> CaseState:
+    return {
+        "outcome": "uncertain",
+        "step": story.step,
+        "result": {"reason": reason},
+        "record": story.events,
+    }
 
 
 def _tell_look_ups(story: Story, asked: tuple[Json, ...]) -> None:

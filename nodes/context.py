@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from checkpoints.exceptions import SessionExceptions
 from checkpoints.reviews import SessionReviews
 from nodes.agent import Brain
 from nodes.gateway import Gateway
@@ -38,6 +39,7 @@ class Context:
     judge: Judge
     gateway: Gateway
     reviews: SessionReviews
+    exceptions: SessionExceptions
     brain: Brain
     sealing: Sealing
     clock: Clock

@@ -10,6 +10,7 @@ from nodes.execution import End
 from nodes.gateway import MOST_REVISIONS
 from nodes.state import CaseState, standing
 from nodes.story import Story
+from nodes.stuck import RETRIED
 
 
 async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
@@ -18,6 +19,9 @@ async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     proposal = Proposal.from_json(state["proposal"])
     shown = state.get("verdict", {}).get("facts", {})
     execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
+    if execution.end is End.FAILED and state.get("outcome") == RETRIED:
+        # It was not done, and somebody wants it tried: as a new deed, which is judged, and signed, anew.
+        execution = replace(execution, end=End.CHANGED, reason=RETRIED)
     if execution.end is End.CHANGED and proposal.revision >= MOST_REVISIONS:
         execution = replace(execution, end=End.BLOCKED, reason="facts_keep_moving")
     if execution.judgement is not None:
@@ -26,6 +30,7 @@ async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     story.tell("action.executed", **named, **execution.to_json())
     update: CaseState = {
         "outcome": execution.end.value,
+        "step": story.step,
         "result": execution.to_json(),
         "record": story.events,
     }

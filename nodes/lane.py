@@ -42,6 +42,7 @@ def meet(*names: str) -> Node:
         ends: list[Json] = [lanes.get(name) or {} for name in names]
         undone = [end for end in ends if end.get("outcome") != DONE]
         first: Json = undone[0] if undone else {"outcome": DONE}
-        return {"outcome": str(first.get("outcome")), "result": first.get("result") or {}}
+        # No step: lanes are not run again as a whole.
+        return {"outcome": str(first.get("outcome")), "step": "", "result": first.get("result") or {}}
 
     return met

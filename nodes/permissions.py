@@ -57,6 +57,7 @@ class Verb(StrEnum):
     UNMASK = "unmask"
     ERASE = "erase"
     ROLL_BACK = "roll_back"
+    RESOLVE = "resolve"
 
 
 PERSONAL_DATA = "personal_data"

@@ -21,7 +21,12 @@ def propose(make: Callable[[CaseState, Context], Proposal]) -> Node:
             proposal = make(state, runtime.context)
         except AgentUncertain as uncertain:
             story.tell("agent.uncertain", reason=uncertain.reason, message=str(uncertain))
-            return {"outcome": "uncertain", "result": {"reason": uncertain.reason}, "record": story.events}
+            return {
+                "outcome": "uncertain",
+                "step": story.step,
+                "result": {"reason": uncertain.reason},
+                "record": story.events,
+            }
         story.tell("action.proposed", actor=proposal.proposer, **proposal.to_json())
         return {"proposal": proposal.to_json(), "outcome": "ready", "result": {}, "record": story.events}
 

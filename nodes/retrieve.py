@@ -50,4 +50,4 @@ async def remembered(context: Context) -> Records:
 
 def _stopped(story: Story, outcome: str, reason: str, message: str) -> CaseState:
     story.tell("context.refused", reason=reason, message=story.sealing.token("tool.error", message))
-    return {"outcome": outcome, "result": {"reason": reason}, "record": story.events}
+    return {"outcome": outcome, "step": story.step, "result": {"reason": reason}, "record": story.events}

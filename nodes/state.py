@@ -24,6 +24,7 @@ class CaseState(TypedDict, total=False):
         verdict: what the rules said to it, with the action as resolved.
         outcome: the word that the last deciding node routes by.
         result: what the last execution came to.
+        step: the node that said `outcome`; from it a case is tried again.
         lanes: for each lane what it came to, `{outcome, result}`.
         skipped: for each deed that a rollback could not take back, why.
         standing: `{status, reason, owner}` for the case row.
@@ -36,6 +37,7 @@ class CaseState(TypedDict, total=False):
     verdict: Json
     outcome: str
     result: Json
+    step: str
     lanes: Annotated[Json, merged]
     skipped: Annotated[Json, merged]
     standing: Json

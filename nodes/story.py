@@ -13,12 +13,18 @@ _EVENTS = UUID("6f6d1c1a-3c0a-5a44-9d2e-3f0c5be6c9a1")
 
 
 class Story:
-    """Events of one task. Their ids derive from the task's id: a repeated step cannot tell twice."""
+    """Events of one task. Their ids derive from the task's id: a repeated step cannot tell twice.
+
+    Attributes:
+        step: the name of the node whose task it is.
+    """
 
     def __init__(self, runtime: Runtime[Context], actor: str) -> None:
         assert runtime.execution_info is not None
         assert runtime.context is not None, "a governed graph runs with its Context"
         self._task_id = runtime.execution_info.task_id
+        # `name:task`, within graphs that run within others `outer:task|name:task`
+        self.step = runtime.execution_info.checkpoint_ns.rpartition("|")[2].partition(":")[0]
         self._context = runtime.context
         self._actor = actor
         self.sealing = runtime.context.sealing

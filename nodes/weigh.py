@@ -38,6 +38,7 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     update: CaseState = {
         "verdict": verdict,
         "outcome": judgement.verdict.outcome.value,
+        "step": story.step,
         "record": story.events,
     }
     if judgement.verdict.outcome in {Outcome.REFUSE, Outcome.INVESTIGATE}:

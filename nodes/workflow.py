@@ -130,6 +130,7 @@ class Workflow:
         reviewer_view: what a reviewer is shown of the records.
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
         owner: who looks after cases that come to no end by themselves.
+        owners: the roles and teams that cases can be handed over to.
         hours: in which working time is counted.
     """
 
@@ -145,6 +146,7 @@ class Workflow:
     agents: Mapping[str, AgentRole]
     permissions: Permissions
     owner: str
+    owners: frozenset[str] = frozenset()
     hours: Hours | None = None
     reviewer_view: View
     build: Callable[[], Any]

@@ -11,7 +11,20 @@ from nodes.leave import leave
 from nodes.propose import propose
 from nodes.retrieve import retrieve
 from nodes.state import CaseState, route
+from nodes.stuck import retry, stuck
 from nodes.weigh import weigh
+
+RETRIES = {
+    "retrieve": "retrieve",
+    "triage": "triage",
+    "assess": "assess",
+    "propose": "triage",
+    "judge": "judge",
+    "refund": "refund",
+    "judge_reply": "judge_reply",
+    "send": "send",
+}
+"""From which step a case is tried again, by the step that could not go on."""
 
 Builder = StateGraph[CaseState, Context, CaseState, CaseState]
 
@@ -70,8 +83,14 @@ def build() -> Builder:
 
     # The ends.
     graph.add_node("close", leave("closed"))
+    graph.add_node("rejected", leave("rejected"))
     graph.add_edge("close", END)
-    for end in ("rejected", "uncertain", "blocked", "failed", "escalated"):
-        graph.add_node(end, leave(end))
-        graph.add_edge(end, END)
+    graph.add_edge("rejected", END)
+
+    # No ends: somebody finds a way out, perhaps back to the step that could not go on.
+    graph.add_node("stuck", stuck(RETRIES))
+    graph.add_conditional_edges("stuck", *retry(RETRIES, otherwise="escalated"))
+    for exception in ("uncertain", "blocked", "failed", "escalated"):
+        graph.add_node(exception, leave(exception))
+        graph.add_edge(exception, "stuck")
     return graph

@@ -113,6 +113,7 @@ def refund_workflow() -> Workflow:
         },
         permissions=roles.permissions(),
         owner=roles.owner,
+        owners=roles.owners,
         hours=roles.working_hours(),
         reviewer_view=roles.reviewer.view(),
         build=build,

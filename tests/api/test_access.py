@@ -35,6 +35,10 @@ BODIES = {
             "dry_run": True,
         }
     },
+    "resolve_exception": {"json": {"outcome": "not_needed", "why": "Settled by phone."}},
+    "cancel_exception": {"json": {"why": "Sent twice."}},
+    "cancel_case": {"json": {"why": "Sent twice."}},
+    "hand_over_exception": {"json": {"to": "finance", "why": "Theirs."}},
     "decide_rule_table": {"json": {"kind": "approve"}},
     "cast_vote": {"json": {"kind": "approve"}, "headers": {"If-Match": '"x"'}},
     "add_outcome": {"json": {"code": "chargeback", "observed_at": "2026-11-20T00:00:00+00:00"}},
@@ -89,6 +93,12 @@ WRITTEN_BY_HAND = {
         "roll_back_many",
         "get_rollbacks",
         "withdraw_vote",
+        "list_exceptions",
+        "retry_exception",
+        "resolve_exception",
+        "cancel_exception",
+        "hand_over_exception",
+        "cancel_case",
     },
     "shop": {
         *("receive_event", "give_information", "list_cases", "get_case", "get_timeline", "list_verdicts"),

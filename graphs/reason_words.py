@@ -1,0 +1,142 @@
+"""What people read of an exception: what happened, what was not done because of it, and what to do.
+
+One entry for each reason code; a test finds the codes that the code can produce and looks for them here.
+"""
+
+from typing import NamedTuple
+
+from checkpoints.cases import Status
+
+
+class Words(NamedTuple):
+    """What happened, what was not done, and what to do."""
+
+    happened: str
+    not_done: str
+    to_do: str
+
+
+_NOTHING = "Nothing was done."
+_NOT_THIS = "The action was not done."
+_DOUBT = "Nobody knows whether the action was done. It was not repeated."
+_LATER = "Retry; if it stays so, resolve it by hand or cancel it."
+_MENDED = "Retry once that is mended; else resolve it by hand or cancel it."
+_BY_PEOPLE = "Decide it yourself: resolve it by hand, cancel it, or hand it over."
+_LOOK = (
+    "Look in that system whether it was done, then resolve it by hand and say so; a retry asks there again."
+)
+
+_AWAY = Words("A system that is needed does not answer, or refused.", _NOTHING, _LATER)
+_MODEL = Words("The model gave no usable answer.", _NOTHING, _LATER)
+_SIGNED = Words("What people signed cannot be used for this action.", _NOT_THIS, _BY_PEOPLE)
+_STATE = Words(
+    "The case's state is not as the steps before left it.", _NOT_THIS, "Have an engineer look; cancel it."
+)
+_SYSTEM = Words("The system refused the action.", _NOT_THIS, _MENDED)
+_RULES = Words("The rules say no to this now.", _NOT_THIS, _BY_PEOPLE)
+
+SAYS = {
+    # A system, or what it answered.
+    "source_": _AWAY,
+    "find_": Words("The system does not say what became of the action.", _DOUBT, _LOOK),
+    "tool_error": _AWAY,
+    "tool_unavailable": _AWAY,
+    "tool_refused": _SYSTEM,
+    "record_not_found": Words("A record that is needed is not there.", _NOTHING, _MENDED),
+    "unknown_tool": Words("A tool that is needed is not installed.", _NOTHING, _MENDED),
+    "no_capability": Words(
+        "A tool was called past the gateway.", _NOTHING, "Have an engineer look; cancel it."
+    ),
+    "not_permitted": Words("The role that asked may not use this tool.", _NOT_THIS, _MENDED),
+    "failed": _SYSTEM,
+    "tool_version_changed": Words("The tool has changed since it was proposed.", _NOT_THIS, "Retry."),
+    "arguments_erased": Words("Personal data that the action needs was erased.", _NOT_THIS, _BY_PEOPLE),
+    "outcome_unknown": Words("The call to the system ended without an answer.", _DOUBT, _LOOK),
+    "no_answer": Words("The system cannot say what became of the action.", _DOUBT, _LOOK),
+    # An agent or its model.
+    "model_timeout": _MODEL._replace(happened="The model did not answer in time."),
+    "model_unavailable": _MODEL._replace(happened="The model is not available."),
+    "model_answer_unfit": _MODEL._replace(happened="What the model answered does not fit."),
+    "model_loops": _MODEL._replace(happened="The model asked again and again, and came to no answer."),
+    "no_playbook": Words("No model is configured for this agent.", _NOTHING, _MENDED),
+    "finding_unfit": _STATE,
+    "not_a_refund": Words("The agent takes this for something else than a refund.", _NOTHING, _BY_PEOPLE),
+    "low_confidence": Words("The agents are not sure enough.", _NOTHING, _BY_PEOPLE),
+    # The rules.
+    "no_rule_matches": Words("No rule says what to do in such a case.", _NOTHING, _BY_PEOPLE),
+    "several_rows_match": Words("Several rules match, and say different things.", _NOTHING, _BY_PEOPLE),
+    "facts_unfit": Words("A fact that the rules need is missing or makes no sense.", _NOTHING, _MENDED),
+    "literal_arguments": Words("A value of the action comes from no record.", _NOTHING, _BY_PEOPLE),
+    "unresolved_reference": Words("The action refers to a record that is not there.", _NOTHING, _MENDED),
+    "arguments_unfit": Words("A value of the action does not fit the tool.", _NOTHING, _BY_PEOPLE),
+    "out_of_scope": Words("A record belongs to somebody else.", _NOTHING, _BY_PEOPLE),
+    "rules_unfit": Words("The rule table of this case cannot be read any more.", _NOTHING, _MENDED),
+    "fraud_signal": Words("There is a fraud signal on the customer or the order.", _NOTHING, _BY_PEOPLE),
+    "closed_account": Words("The customer's account is closed.", _NOTHING, _BY_PEOPLE),
+    "other_currency": Words("It is about another currency than the rules know.", _NOTHING, _BY_PEOPLE),
+    "not_the_payments_currency": Words("Order and payment differ in their currency.", _NOTHING, _BY_PEOPLE),
+    "no_payment": Words("There is no payment that could be refunded.", _NOTHING, _BY_PEOPLE),
+    "several_payments": Words("There are several payments for one order.", _NOTHING, _BY_PEOPLE),
+    "not_delivered": Words("The order has not been delivered.", _NOTHING, _BY_PEOPLE),
+    "no_delivery_date": Words("Nobody knows when the order was delivered.", _NOTHING, _MENDED),
+    "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
+    "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
+    "outside_window": _RULES._replace(happened="It is too late for a refund."),
+    # The gateway.
+    "proposal_of_another_case": _STATE,
+    "turned_down_in_this_case": _RULES._replace(
+        happened="People have turned such an action down in this case."
+    ),
+    "already_done_in_this_case": Words(
+        "Such an action was done, or begun, in this case before.",
+        "It was not done a second time.",
+        _BY_PEOPLE,
+    ),
+    "grant_unusable": _SIGNED,
+    "grant_missing": _SIGNED,
+    "grant_used": _SIGNED._replace(happened="The signature has been used already."),
+    "signed_something_else": _SIGNED._replace(happened="People signed something else than this."),
+    "review_open": _SIGNED._replace(happened="People have not decided yet."),
+    "review_rejected": _SIGNED._replace(happened="People said no."),
+    "review_expired": _SIGNED._replace(happened="Nobody decided in time."),
+    "review_superseded": _SIGNED._replace(happened="The review was withdrawn."),
+    "facts_keep_moving": Words("The facts changed each time before it could be done.", _NOT_THIS, _LATER),
+    # The machinery.
+    "unexpected_error": Words(
+        "Something in the software broke; the log says what.",
+        "The step that broke was not finished; what it had begun is in the case's deeds.",
+        "Have an engineer look, then retry: no deed is done twice.",
+    ),
+    "worker_crashes": Words(
+        "Every worker that took this case died of it.",
+        "The step was not finished; what it had begun is in the case's deeds.",
+        "Have an engineer look, then retry: no deed is done twice.",
+    ),
+    "stalled": Words(
+        "The case did not move on.", "The next step was not done.", "Have an engineer look, then retry."
+    ),
+    "unspecified": Words("The case cannot go on.", "The next step was not done.", _BY_PEOPLE),
+}
+_BY_STATUS = {
+    Status.BLOCKED: Words("Something stands in the way.", _NOT_THIS, _LATER),
+    Status.UNCERTAIN: Words("It is not certain what is the case.", "No further action was done.", _LOOK),
+    Status.FAILED: Words("An action failed.", _NOT_THIS, _LATER),
+    Status.ESCALATED: Words("People have to look at this.", _NOTHING, _BY_PEOPLE),
+}
+_PREFIXES = ("source_", "find_")
+
+
+def words_for(status: Status, reason: str, *, doubtful: bool = False) -> Words:
+    """The words for an exception; those of its status for a reason that nobody has words for.
+
+    Where a deed is in doubt that is what has to be said of it, whatever the reason is.
+    """
+    said = entry(reason) or _BY_STATUS[status]
+    return said._replace(not_done=_DOUBT, to_do=_LOOK) if doubtful else said
+
+
+def entry(reason: str) -> Words | None:
+    """The entry of a reason code, which may name details after a colon, or begin as a family does."""
+    code = reason.partition(":")[0]
+    family = next((prefix for prefix in _PREFIXES if code.startswith(prefix)), code)
+    return SAYS.get(code) or SAYS.get(family)

@@ -1,0 +1,50 @@
+"""The reconciler: deeds in doubt are looked up again, later each time, and in the end left to people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from checkpoints.cases import get_case
+from checkpoints.exceptions import RECONCILER, InDoubt, get_standstill, in_doubt
+from graphs.backoff import wait_after
+from graphs.standstills import set_going
+from graphs.wiring import Parts
+
+MOST_TRIES = 6
+"""Some five hours after the first; then it stays for a person."""
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Retries the exceptions of cases with a deed in doubt, if asking again can tell more."""
+
+    parts: Parts
+
+    async def run(self) -> int:
+        """Retry what is due; returns how many cases were set going."""
+        async with self.parts.database.transaction() as tx:
+            waiting = await in_doubt(tx, self._telling, most=MOST_TRIES, limit=_AT_ONCE)
+        now = self.parts.clock()
+        return sum([await self._tried(one.id) for one in waiting if _due_at(one) <= now])
+
+    async def _tried(self, exception_id: str) -> bool:
+        """Each in a transaction of its own; what somebody else has found a way out of is left alone."""
+        async with self.parts.database.transaction() as tx:
+            case_id = (await get_standstill(tx, exception_id)).case_id
+            await get_case(tx, case_id, lock=True)
+            found = await get_standstill(tx, exception_id, lock=True)
+            if found.closed_at is not None:
+                return False
+            await set_going(tx, self.parts, found, RECONCILER)
+            return True
+
+    @property
+    def _telling(self) -> list[str]:
+        """Tools that can say what became of a deed, or take the same call again for the same deed."""
+        registry = self.parts.registry
+        return [tool.name for tool in registry if tool.idempotent or registry.can_find(tool.name)]
+
+
+def _due_at(one: InDoubt) -> datetime:
+    chance = int(one.id[:8], 16) / 0xFFFFFFFF  # of its own, and the same whenever it is asked
+    return one.opened_at + wait_after(one.tries + 1, chance)

@@ -1,0 +1,46 @@
+"""Stuck: it only waits for a way out of an exception. Whatever wakes it, it believes the exception's row."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from checkpoints.projection import STUCK_KEY
+from nodes.ask import Node
+from nodes.context import Context
+from nodes.state import CaseState, standing
+from nodes.story import Story
+
+RETRIED = "retried"
+
+
+def stuck(steps: Collection[str]) -> Node:
+    """A node that waits until somebody has the case tried again; `steps` are those that can be.
+
+    Other ways out end the case, and the graph stays here. The step to go on from is the row's, whatever the
+    state says.
+    """
+
+    async def waited(state: CaseState, runtime: Runtime[Context]) -> CaseState:
+        context = runtime.context
+        while (step := await context.exceptions.retried_step(context.case_id)) is None:
+            interrupt({STUCK_KEY: {"retryable": state.get("step") in steps}})
+        story = Story(runtime, "rule:stuck")
+        story.tell("case.resumed", step=step)
+        return {
+            "outcome": RETRIED,
+            "step": step,
+            "standing": standing("running", RETRIED),
+            "record": story.events,
+        }
+
+    return waited
+
+
+def retry(to: Mapping[str, str], otherwise: str) -> tuple[Callable[[CaseState], str], list[str]]:
+    """A router from `stuck` by the step that is tried again, that cannot raise, and where it can lead."""
+
+    def chosen(state: CaseState) -> str:
+        return to.get(str(state.get("step")), otherwise)
+
+    return chosen, sorted({*to.values(), otherwise})
