@@ -19,10 +19,10 @@ from rich.table import Table
 
 from checkpoints.embedded import embedded_postgres
 from tests.conftest import RUN_FOLDER
-from tests.mutations import gateway, record, reviews, rules
+from tests.mutations import gateway, record, reviews, rules, ways_back
 from tests.mutations.mutation import Mutation
 
-MUTATIONS = [*gateway.CONTROLS, *reviews.CONTROLS, *rules.CONTROLS, *record.CONTROLS]
+MUTATIONS = [*gateway.CONTROLS, *reviews.CONTROLS, *rules.CONTROLS, *record.CONTROLS, *ways_back.CONTROLS]
 ROOT = Path(__file__).parents[1]
 SIDE_BY_SIDE = 2
 PATIENCE_SECONDS = 300

@@ -187,8 +187,8 @@ CONTROLS: list[Mutation] = [
         "nodes/judge.py",
         (
             "records of somebody else are refused",
-            "if self.out_of_scope(records) or _not_own(ruling, records, arguments):",
-            "if _not_own(ruling, records, arguments):",
+            "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
+            "strange = _not_own(ruling, records, arguments)",
             (
                 *FORGED_TESTS,
                 f"{STORIES}/test_what_is_promised.py",
@@ -198,8 +198,8 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "arguments that name whose it is are the case's own",
-            "if self.out_of_scope(records) or _not_own(ruling, records, arguments):",
-            "if self.out_of_scope(records):",
+            "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
+            "strange = self.out_of_scope(records)",
             FORGED_TESTS,
         ),
         (

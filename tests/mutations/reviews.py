@@ -18,8 +18,8 @@ CONTROLS: list[Mutation] = [
         "nodes/gate.py",
         (
             "a wake-up decides nothing",
-            "return None if decision is None or decision.status is ReviewStatus.OPEN else decision",
-            "return decision",
+            "if decision is None or decision.status is ReviewStatus.OPEN:",
+            "if decision is None:",
             (*KNOWN_TESTS, f"{BITES}/test_forged_state.py"),
         ),
         (

@@ -1,0 +1,142 @@
+"""What guards the ways back: undo, rollback, and the ways out of exceptions."""
+
+from tests.mutations.mutation import API, GRAPHS, NODES, STORIES, Mutation, controls
+
+ROLLBACKS = (f"{STORIES}/test_rollback.py", f"{API}/test_rollbacks.py")
+HOLDS = (f"{STORIES}/test_holds.py",)
+WAYS_OUT = (f"{STORIES}/test_ways_out.py", f"{API}/test_exceptions.py")
+
+CONTROLS: list[Mutation] = [
+    *controls(
+        "undo",
+        "tools/contract.py",
+        (
+            "an undo that is not proven for this version is none",
+            "return Reversibility.REVERSIBLE if proven else Reversibility.IRREVERSIBLE",
+            "return Reversibility.REVERSIBLE",
+            ("tests/tools/test_do_undo.py",),
+        ),
+        (
+            "a chain has the class of its worst link",
+            "return max(chain, key=order.index, default=Reversibility.READ_ONLY)",
+            "return min(chain, key=order.index, default=Reversibility.READ_ONLY)",
+            ("tests/tools/test_do_undo.py", *ROLLBACKS),
+        ),
+    ),
+    *controls(
+        "undo",
+        "nodes/gateway.py",
+        (
+            "what is irreversible is never automatic",
+            "if needs_people(self.registry.describe(judgement.proposal.tool)):",
+            "if False:",
+            ("tests/tools/test_do_undo.py", f"{NODES}/test_gateway.py", *HOLDS, *ROLLBACKS),
+        ),
+    ),
+    *controls(
+        "undo",
+        "nodes/reversing.py",
+        (
+            "no table lets go by itself what is irreversible",
+            "    if not needs_people(tool):\n        return []",
+            "    return []",
+            ("tests/tools/test_do_undo.py", f"{NODES}/test_rule_lint.py", f"{GRAPHS}/test_rule_changes.py"),
+        ),
+    ),
+    *controls(
+        "undo",
+        "nodes/gate.py",
+        (
+            "a decision that is held does not count yet",
+            "return None if held else decision",
+            "return decision",
+            HOLDS,
+        ),
+    ),
+    *controls(
+        "undo",
+        "nodes/signature.py",
+        (
+            "a grant that is held is not usable",
+            "if max(grant.usable_from or grant.issued_at, grant.issued_at + hold) > now:",
+            "if False:",
+            HOLDS,
+        ),
+    ),
+    *controls(
+        "undo",
+        "graphs/withdrawals.py",
+        (
+            "only who signed or leads takes a decision back",
+            "if principal.kind is not Kind.PERSON or not (own or self._leads(review, principal)):",
+            "if False:",
+            HOLDS,
+        ),
+        (
+            "after its hold a decision stands",
+            "held = review.held_until is not None and self.parts.clock() < review.held_until",
+            "held = review.held_until is not None",
+            HOLDS,
+        ),
+    ),
+    *controls(
+        "rollback",
+        "graphs/rollbacks.py",
+        (
+            "only who may has a case rolled back",
+            "return known.permissions.decide(sorted(principal.roles), Verb.ROLL_BACK, CASES).allowed",
+            "return True",
+            ROLLBACKS,
+        ),
+        (
+            "a plan that is stale is not carried out",
+            "if seen is not None and seen != plan.digest:",
+            "if False:",
+            ROLLBACKS,
+        ),
+        (
+            "a case that moves is not rolled back",
+            "if (obstacle := await self.obstacle(tx, case)) is not None:\n            raise NotAtRest(obstacle)",
+            "if (obstacle := None) is not None:\n            raise NotAtRest(obstacle)",
+            ROLLBACKS,
+        ),
+    ),
+    *controls(
+        "exceptions",
+        "graphs/ways_out.py",
+        (
+            "a case is cancelled only when no deed of it is in doubt",
+            "if doubtful := await deeds_in_doubt(tx, [case.id]):\n            raise DeedInDoubt",
+            "if doubtful := []:\n            raise DeedInDoubt",
+            WAYS_OUT,
+        ),
+        (
+            "only people find ways out",
+            "        if principal.kind is not Kind.PERSON:\n            return False\n        if owner",
+            "        if owner",
+            WAYS_OUT,
+        ),
+        (
+            "a person speaks of each deed in doubt",
+            "if {deed.key for deed in doubtful} != set(how.deeds):",
+            "if False:",
+            WAYS_OUT,
+        ),
+        (
+            "a cancelled case has nothing left to be carried out",
+            "await drop_commands(tx, held.case.id, reason, now)",
+            "assert reason",
+            WAYS_OUT,
+        ),
+    ),
+    *controls(
+        "exceptions",
+        "checkpoints/exceptions.py",
+        (
+            "a wake-up leads out of no exception",
+            'if row is None or row["closed_at"] is None or row["way"] not in {Way.RETRY, Way.MOVED_ON}:',
+            "if row is None:",
+            WAYS_OUT,
+        ),
+    ),
+]
