@@ -48,6 +48,7 @@ class Case:
         rules: by tool, the digest of the rule table that was in force when the case began; it keeps them.
         sealing_key: 64 hex digits from which the salts of its sealed values are derived; leaves the process
             nowhere, and is made anew when one of them is erased.
+        parent_id: the case that opened it, if one did; `depth` is how many stand above it.
     """
 
     id: str
@@ -64,6 +65,8 @@ class Case:
     owner: str | None = None
     head: str | None = None
     sealing_key: str
+    parent_id: str | None = None
+    depth: int = 0
     created_at: datetime
     updated_at: datetime
 

@@ -12,10 +12,12 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from checkpoints.audit import Event, append_events
+from checkpoints.halts import wait_for_release
 
 RECORD_CHANNEL = "record"
 STANDING_CHANNEL = "standing"
 REVIEW_KEY = "countersign"
+HALT_KEY = "countersign_halt"
 
 _ADVANCE = "SELECT countersign_advance(%s, %s, %s, %s, %s, %s, %s)"
 _OPEN_REVIEW = """
@@ -87,11 +89,14 @@ class Projection:
             await append_events(cursor, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
 
     async def interrupts(self, cursor: AsyncCursor[DictRow], interrupts: Sequence[Interrupt]) -> None:
-        """Open the review that each governed interrupt carries; once, however often it is written."""
+        """Open the review, or note the wait, that each governed interrupt carries; once each."""
         for interrupt in interrupts:
-            review = interrupt.value.get(REVIEW_KEY) if isinstance(interrupt.value, dict) else None
-            if review is not None:
+            carried = interrupt.value if isinstance(interrupt.value, dict) else {}
+            if (review := carried.get(REVIEW_KEY)) is not None:
                 await self._open(cursor, interrupt.id, review)
+            if (wait := carried.get(HALT_KEY)) is not None:
+                named = {"case_id": self.case_id, "interrupt_id": interrupt.id}
+                await wait_for_release(cursor, wait | named)
 
     async def _open(self, cursor: AsyncCursor[DictRow], interrupt_id: str, review: dict[str, Any]) -> None:
         row = {name: review[name] for name in _REVIEW_VALUES}

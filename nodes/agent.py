@@ -38,12 +38,14 @@ class AgentUncertain(Exception):
 
     Attributes:
         asked: what it looked up, or tried to, before it failed.
+        usage: what it used until then, `{model_calls, input_tokens, output_tokens}`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.asked: tuple[Json, ...] = ()
+        self.usage: Json = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,11 +5,13 @@ from typing import Protocol
 from langgraph.runtime import Runtime
 
 from checkpoints.canonical import digest
+from checkpoints.errors import LimitReached
 from nodes.agent import AgentRole, AgentUncertain, LookUp, finding
 from nodes.context import Context
 from nodes.records import Records, reference
 from nodes.retrieve import OutOfScope, remembered
 from nodes.shapes import Json
+from nodes.standstill import stand_still, stopped_short
 from nodes.state import CaseState
 from nodes.story import Story
 from nodes.workflow import Workflow
@@ -25,12 +27,19 @@ class Node(Protocol):
 
 
 def ask(agent: str) -> Node:
-    """A node that asks one agent; outcome `ready`, or `uncertain` with the reason."""
+    """A node that asks one agent; outcome `ready`, `uncertain` or `blocked` (a limit) with the reason.
+
+    It waits while the agent is halted.
+    """
 
     async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
         story = Story(runtime, f"agent:{agent}")
         context = runtime.context
-        role = context.workflow.agents[agent]
+        await stand_still(runtime, f"agent:{agent}")
+        try:
+            role = await context.brakes.thrift(context.workflow.agents[agent])
+        except LimitReached as reached:
+            return stopped_short(story, reached)
         try:
             records = await remembered(context)
         except (ToolError, OutOfScope) as failure:
@@ -42,9 +51,12 @@ def ask(agent: str) -> Node:
         try:
             thought = await context.brain.think(role, seen, look_ups)
         except AgentUncertain as uncertain:
+            await context.brakes.count(role, story.task_id, uncertain.usage)
             _tell_look_ups(story, uncertain.asked)
-            story.tell("agent.uncertain", reason=uncertain.reason, message=str(uncertain))
+            told: Json = {"reason": uncertain.reason, "message": str(uncertain)}
+            story.tell("agent.uncertain", **told | ({"usage": uncertain.usage} if uncertain.usage else {}))
             return {"outcome": "uncertain", "result": {"reason": uncertain.reason}, "record": story.events}
+        await context.brakes.count(role, story.task_id, dict(thought.usage))
         _tell_look_ups(story, thought.asked)
         found = finding(role, thought, context.sealing)
         story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)

@@ -8,6 +8,7 @@ from checkpoints.reviews import SessionReviews
 from nodes.agent import Brain
 from nodes.gateway import Gateway
 from nodes.judge import Judge
+from nodes.limits import Brakes
 from nodes.records import Records
 from nodes.sealing import Sealing
 from nodes.shapes import Json
@@ -40,6 +41,7 @@ class Context:
     reviews: SessionReviews
     brain: Brain
     sealing: Sealing
+    brakes: Brakes
     clock: Clock
     memory: Memory = field(default_factory=Memory)
 

@@ -8,20 +8,27 @@ from nodes.action import Proposal
 from nodes.context import Context
 from nodes.execution import End
 from nodes.gateway import MOST_REVISIONS
+from nodes.standstill import stand_still
 from nodes.state import CaseState, standing
 from nodes.story import Story
 
 
 async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-    """Outcome `done`, `changed` (judge again), `failed`, `unknown` or `blocked`."""
+    """Outcome `done`, `changed` (judge again), `failed`, `unknown` or `blocked`; waits while it is halted."""
     story = Story(runtime, "gateway")
     proposal = Proposal.from_json(state["proposal"])
     shown = state.get("verdict", {}).get("facts", {})
-    execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
+    while True:
+        await stand_still(runtime, proposal.proposer, proposal.tool)
+        execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
+        if execution.end is not End.HALTED:  # else it was halted in between, by what the loop finds
+            break
     if execution.end is End.CHANGED and proposal.revision >= MOST_REVISIONS:
         execution = replace(execution, end=End.BLOCKED, reason="facts_keep_moving")
     if execution.judgement is not None:
         story.tell("verdict.given", stage="execution", **execution.judgement)
+    if execution.limit is not None:
+        story.tell("limit.reached", **execution.limit)
     story.tell("action.executed", tool=proposal.tool, key=proposal.key, **execution.to_json())
     update: CaseState = {
         "outcome": execution.end.value,

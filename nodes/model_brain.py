@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import openai
@@ -59,6 +60,7 @@ class ModelBrain:
             return await self._bounded(role, view, door)
         except AgentUncertain as uncertain:
             uncertain.asked = tuple(door.asked)
+            uncertain.usage = dict(door.used)
             raise
 
     async def _bounded(self, role: AgentRole, view: Json, door: "_Door") -> Thought:
@@ -126,15 +128,28 @@ class _Door(AgentMiddleware):
         self.tools = [_tool(up) for up in look_ups]
         self.asked: list[Json] = []
         self.babbled = False
+        self.used = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0}
 
     async def awrap_model_call(
         self, request: ModelRequest, handler: Callable[[ModelRequest], Awaitable[ModelResponse]]
     ) -> ModelResponse:
         """The model's reply; raises AgentUncertain if it cannot be read as one."""
+        self.used["model_calls"] += 1
         try:
-            return await handler(request)
+            response = await handler(request)
         except _MISREAD as error:
             raise AgentUncertain("model_answer_unfit", type(error).__name__) from error
+        self._note(response)
+        return response
+
+    def _note(self, response: ModelResponse) -> None:
+        """Add what a reply says it took; how much one took that says it oddly nobody knows."""
+        for reply in response.result:
+            if isinstance(reply, AIMessage) and reply.usage_metadata:
+                with suppress(ValidationError):
+                    usage = _Usage.model_validate(reply.usage_metadata)
+                    self.used["input_tokens"] += usage.input_tokens
+                    self.used["output_tokens"] += usage.output_tokens
 
     async def awrap_tool_call(
         self,

@@ -11,6 +11,7 @@ from nodes.action import Proposal
 from nodes.agent import AgentRole
 from nodes.facts import Fact, Facts
 from nodes.hours import Hours
+from nodes.limits import Limits
 from nodes.permissions import Permissions
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
@@ -130,6 +131,7 @@ class Workflow:
         reviewer_view: what a reviewer is shown of the records.
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
         owner: who looks after cases that come to no end by themselves.
+        limits: how much its cases and agents may use.
         hours: in which working time is counted.
     """
 
@@ -145,6 +147,7 @@ class Workflow:
     agents: Mapping[str, AgentRole]
     permissions: Permissions
     owner: str
+    limits: Limits
     hours: Hours | None = None
     reviewer_view: View
     build: Callable[[], Any]

@@ -61,9 +61,7 @@ class House:
 
     async def work(self) -> None:
         """Carry out commands until none is open."""
-        while commands := await self.rows(
-            "SELECT id FROM commands WHERE done_at IS NULL ORDER BY created_at"
-        ):
+        while commands := await self.rows(_TO_DO):
             for command in commands:
                 await self.runner.carry_out(command["id"])
 
@@ -165,6 +163,11 @@ async def require_honest_record(parts: Parts) -> None:
             assert row["review_status"] == "approved", f"{where}: the verdict asked for people"
 
 
+_TO_DO = """
+SELECT id FROM commands c WHERE done_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM halt_waits w WHERE w.command_id = c.id AND w.woken_at IS NULL) ORDER BY created_at
+"""
+"""Commands that are open, and are not put off by a halt."""
 _EFFECTS = """
 SELECT e.key, e.tool, e.state, e.digest, g.digest AS grant_digest, g.used_at, r.status AS review_status,
        (SELECT count(*) FROM audit_events a

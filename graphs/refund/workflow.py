@@ -100,6 +100,7 @@ def refund_workflow() -> Workflow:
         },
         permissions=roles.permissions(),
         owner=roles.owner,
+        limits=roles.bounds(),
         hours=roles.working_hours(),
         reviewer_view=roles.reviewer.view(),
         build=build,
