@@ -7,6 +7,7 @@ from api import (
     cases,
     delegations,
     events,
+    halts,
     health,
     notifications,
     personal,
@@ -19,6 +20,7 @@ from api.access import require_access
 from api.arrivals import Arrivals
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
+from api.rates import Buckets, Rates
 from api.stream import Live
 from graphs.wiring import Parts
 
@@ -37,9 +39,13 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.live = Live(parts)
     app.state.arrivals = Arrivals(parts)
+    app.state.rates = Rates(
+        addresses=Buckets(parts.address_rate, parts.clock),
+        principals=Buckets(parts.principal_rate, parts.clock),
+    )
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, audit, health),
+        *(halts, notifications, personal, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from api.cli_halts import halts, release, stop
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
@@ -17,9 +18,10 @@ from api.show import as_json, case_table, complain, console, errors, review_tabl
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
+from graphs.halting import HaltAlreadyReleased, HaltUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
-from graphs.settings import Settings
+from graphs.settings import Settings, SettingUnfit
 from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
 
@@ -34,6 +36,8 @@ app = typer.Typer(
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
+for switch in (stop, release, halts):
+    app.command()(switch)
 
 
 _EXPECTED = (
@@ -43,6 +47,9 @@ _EXPECTED = (
     NotifyFileUnfit,
     TableUnfit,
     TracingUnfit,
+    SettingUnfit,
+    HaltUnfit,
+    HaltAlreadyReleased,
     Problem,
     Unreachable,
     TokenUnfit,

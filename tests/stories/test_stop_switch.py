@@ -172,7 +172,7 @@ async def test_no_intent_of_twenty_cases_on_two_runners_is_written_after_the_hal
 
     async def perform(real: Tool, arguments: Any, call: Call) -> Record:
         begun.set()
-        return await real.perform(arguments, call)  # type: ignore[no-any-return] # a refund's record
+        return await real.perform(arguments, call)
 
     watching = with_refunds(house, perform)
     first, second = Runner(watching.parts), Runner(watching.parts)
