@@ -84,7 +84,7 @@ class LimitReached(CheckpointsError):
 
     def to_json(self) -> dict[str, Any]:
         """As it is told."""
-        return {"limit": self.reason, "per": self.per, "most": self.most, "count": self.count}
+        return {"limit": self.reason, "per": str(self.per), "most": self.most, "count": self.count}
 
 
 class DeliveryNotFound(CheckpointsError):

@@ -94,7 +94,8 @@ class Runner:
             raise
         except LimitReached as reached:
             traced.status = Status.BLOCKED
-            await self._stop(command, Status.BLOCKED, reached.reason, **reached.to_json())
+            owner = self.parts.workflows[case.workflow].owner
+            await self._stop(command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
             return
         except TableUnfit as unfit:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
@@ -185,7 +186,9 @@ class Runner:
             clock=parts.clock,
         )
 
-    async def _stop(self, command: Command, status: Status, reason: str, **told: Any) -> None:
+    async def _stop(
+        self, command: Command, status: Status, reason: str, owner: str = "operations", **told: Any
+    ) -> None:
         """Leave the case in a named state: it cannot go on, and somebody has to look."""
         now = self.parts.clock()
         stopped = Event(
@@ -197,7 +200,7 @@ class Runner:
             data={"reason": reason, **told},
         )
         async with self.parts.database.transaction() as tx:
-            await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
+            await move_case(tx, command.case_id, status, now, reason=reason, owner=owner)
             await tell(tx, stopped)
             await finish_command(tx, command.id, status.value, now)
 
