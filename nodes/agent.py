@@ -1,7 +1,7 @@
 """Agents: a role, a prompt, a typed output and limits. An agent says; it holds nothing that acts."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Protocol
@@ -20,6 +20,9 @@ Clause = Annotated[str, Field(pattern=r"^[A-Z]{1,8}-[0-9][0-9.]{0,12}$")]
 """A clause of a policy, such as RP-2.1."""
 LOOK_UP = "countersign.look_up"
 """The callback event of a look-up, `{tool, allowed}`; a tool that does not exist has no name there."""
+
+HALTED = "halted"
+"""Why an agent is uncertain that was stopped between two calls of its model: no answer, to be asked again."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -48,12 +51,17 @@ class AgentUncertain(Exception):
         self.usage: Json = {}
 
 
+async def _nothing() -> None:
+    """Nobody to ask."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgentRole:
     """What one agent is for and what it is given.
 
     Attributes:
         look_ups: names of records that are not in the prompt, but that it may ask for.
+        before_call: awaited before each call of its model; raises AgentUncertain if there shall be none.
     """
 
     name: str
@@ -64,6 +72,7 @@ class AgentRole:
     look_ups: tuple[str, ...] = ()
     model_calls: int = 6
     patience: timedelta = timedelta(seconds=60)
+    before_call: Callable[[], Awaitable[None]] = _nothing
 
     @property
     def prompt_digest(self) -> str:

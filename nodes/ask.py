@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from checkpoints.canonical import digest
 from checkpoints.errors import LimitReached
-from nodes.agent import AgentRole, AgentUncertain, LookUp, finding
+from nodes.agent import HALTED, AgentRole, AgentUncertain, LookUp, finding
 from nodes.context import Context
 from nodes.records import Records, reference
 from nodes.retrieve import OutOfScope, remembered
@@ -33,36 +33,46 @@ def ask(agent: str) -> Node:
     """
 
     async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
-        story = Story(runtime, f"agent:{agent}")
-        context = runtime.context
-        await stand_still(runtime, f"agent:{agent}")
-        try:
-            role = await context.brakes.thrift(context.workflow.agents[agent])
-        except LimitReached as reached:
-            return stopped_short(story, reached)
-        try:
-            records = await remembered(context)
-        except (ToolError, OutOfScope) as failure:
-            reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
-            story.tell("agent.uncertain", reason=reason, message="the records cannot be read any more")
-            return {"outcome": "uncertain", "result": {"reason": reason}, "record": story.events}
-        seen = role.view.of(records)
-        look_ups = _look_ups(context.workflow, context.registry, role, records, seen)
-        try:
-            thought = await context.brain.think(role, seen, look_ups)
-        except AgentUncertain as uncertain:
-            await context.brakes.count(role, story.task_id, uncertain.usage)
-            _tell_look_ups(story, uncertain.asked)
-            told: Json = {"reason": uncertain.reason, "message": str(uncertain)}
-            story.tell("agent.uncertain", **told | ({"usage": uncertain.usage} if uncertain.usage else {}))
-            return {"outcome": "uncertain", "result": {"reason": uncertain.reason}, "record": story.events}
-        await context.brakes.count(role, story.task_id, dict(thought.usage))
-        _tell_look_ups(story, thought.asked)
-        found = finding(role, thought, context.sealing)
-        story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
-        return {"findings": {agent: found}, "outcome": "ready", "record": story.events}
+        while True:
+            await stand_still(runtime, f"agent:{agent}")
+            update = await _asked(agent, Story(runtime, f"agent:{agent}"), runtime.context)
+            if update is not None:  # else it was halted between two calls of its model
+                return update
 
     return asked
+
+
+async def _asked(agent: str, story: Story, context: Context) -> CaseState | None:
+    try:
+        role = await context.brakes.thrift(context.workflow.agents[agent])
+        records = await remembered(context)
+    except LimitReached as reached:
+        return stopped_short(story, reached)
+    except (ToolError, OutOfScope) as failure:
+        reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
+        return _uncertain(story, reason, "the records cannot be read any more")
+    seen = role.view.of(records)
+    look_ups = _look_ups(context.workflow, context.registry, role, records, seen)
+    try:
+        thought = await context.brain.think(role, seen, look_ups)
+    except AgentUncertain as uncertain:
+        if uncertain.reason == HALTED:
+            await context.brakes.count(role, f"{story.task_id}/{uncertain}", uncertain.usage)
+            return None
+        await context.brakes.count(role, story.task_id, uncertain.usage)
+        _tell_look_ups(story, uncertain.asked)
+        return _uncertain(story, uncertain.reason, str(uncertain), uncertain.usage)
+    await context.brakes.count(role, story.task_id, dict(thought.usage))
+    _tell_look_ups(story, thought.asked)
+    found = finding(role, thought, context.sealing)
+    story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
+    return {"findings": {agent: found}, "outcome": "ready", "record": story.events}
+
+
+def _uncertain(story: Story, reason: str, message: str, usage: Json | None = None) -> CaseState:
+    told: Json = {"reason": reason, "message": message}
+    story.tell("agent.uncertain", **told | ({"usage": usage} if usage else {}))
+    return {"outcome": "uncertain", "result": {"reason": reason}, "record": story.events}
 
 
 def _tell_look_ups(story: Story, asked: tuple[Json, ...]) -> None:

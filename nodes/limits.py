@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from checkpoints.errors import LimitReached
 from checkpoints.halts import SessionHalts, Subject
 from checkpoints.usage import Cap, Kind, Per, SessionUsage, Spender, Spending, over_caps
-from nodes.agent import AgentRole
+from nodes.agent import HALTED, AgentRole, AgentUncertain
 from nodes.shapes import Json
 from tools.money import Money
 
@@ -115,7 +116,15 @@ class Brakes:
         if (over := over_caps("limit_model_calls", spent, calls, 1)) is not None:
             raise over
         left = min(cap.most - int(spent[cap.per]) for cap in calls)
-        return replace(role, model_calls=min(role.model_calls, left))
+        return replace(
+            role,
+            model_calls=min(role.model_calls, left),
+            before_call=partial(self._require_going, f"agent:{role.name}"),
+        )
+
+    async def _require_going(self, agent: str) -> None:
+        if halts := await self.halted(agent=agent):
+            raise AgentUncertain(HALTED, "/".join(halts))
 
     async def count(self, role: AgentRole, task_id: str, usage: Json) -> None:
         """Count what a task's agent has used, at once, and not again when the task is repeated."""

@@ -55,7 +55,7 @@ class ModelBrain:
 
     async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
         """Ask the model; raises AgentUncertain when it fails, babbles, loops or takes too long."""
-        door = _Door(look_ups)
+        door = _Door(look_ups, role.before_call)
         try:
             return await self._bounded(role, view, door)
         except AgentUncertain as uncertain:
@@ -122,8 +122,9 @@ def _apart(role: AgentRole) -> RunnableConfig:
 class _Door(AgentMiddleware):
     """Where each tool call of a run arrives: answered from its own case or refused, noted either way."""
 
-    def __init__(self, look_ups: tuple[LookUp, ...]) -> None:
+    def __init__(self, look_ups: tuple[LookUp, ...], before_call: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
+        self._before_call = before_call
         self._look_ups = {_offered(up): up for up in look_ups}
         self.tools = [_tool(up) for up in look_ups]
         self.asked: list[Json] = []
@@ -134,6 +135,7 @@ class _Door(AgentMiddleware):
         self, request: ModelRequest, handler: Callable[[ModelRequest], Awaitable[ModelResponse]]
     ) -> ModelResponse:
         """The model's reply; raises AgentUncertain if it cannot be read as one."""
+        await self._before_call()
         self.used["model_calls"] += 1
         try:
             response = await handler(request)

@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from langgraph.graph import END, START, StateGraph
 
 from checkpoints.cases import Case, Status
 from checkpoints.usage import Cap, Per, over_caps
+from graphs.halting import HOST, Switch
 from graphs.refund.graph import Builder
 from graphs.roles import load_roles, read_text
+from graphs.wiring import Parts
 from nodes.agent import AgentRole, AgentUncertain, Brain, LookUp, Thought
 from nodes.context import Context
 from nodes.limits import Limits
@@ -19,8 +22,10 @@ from nodes.shapes import Json
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
 from tests.conftest import AS_OF
+from tests.fakes.openai_server import Answer, Request, Script, hang, in_turn, structured
 from tests.house import LEE, MAX, House, ManualClock
 from tests.stories.reviewing import MEG, edited, told
+from tests.stories.test_agents_with_a_model import POLICY, advised, look_up, policy_role, with_role
 from tools.money import Money
 from tools.sandbox.cast import CAST
 
@@ -368,3 +373,53 @@ def test_exactly_as_much_as_a_cap_says_is_not_beyond_it() -> None:
     beyond = over_caps("limit_tokens", {"case": 2, "agent": 6}, caps)
     assert beyond is not None
     assert (beyond.per, beyond.count) == (Per.AGENT, 6)
+
+
+# --- a model itself ---------------------------------------------------------------------------------------
+
+
+def stopped_while_it_looks_up(url: str) -> Script:
+    """A model that asks for a record, and is halted before it sees it."""
+    pressed = list[bool]()
+
+    def answer(_: Request) -> Answer:
+        if pressed:
+            return structured(POLICY)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO halts (id, scope, target, reason_code, pressed_by, pressed_at)"
+                " VALUES ('h', 'agent', 'policy', 'drill', 'host:operator', now())"
+            )
+        pressed.append(True)
+        return look_up(SMALL)
+
+    return answer
+
+
+async def test_an_agent_that_is_halted_between_two_calls_makes_no_other_until_it_is_released(
+    parts: Parts,
+) -> None:
+    async with advised(parts, policy=stopped_while_it_looks_up(parts.database.conninfo)) as (house, server):
+        case = await house.after(SMALL)
+        assert (case.status, case.reason) == (Status.BLOCKED, "halted")
+        assert len(server.requests) == 2
+        await Switch(parts).release("h", HOST)
+        await house.work()
+
+        assert (await house.case(case.id)).status is Status.CLOSED
+        assert len(server.requests) == 3
+    used = await house.rows("SELECT sum(amount) AS calls FROM usage WHERE kind = 'model_calls'")
+    assert int(used[0]["calls"]) == 3
+
+
+async def test_what_a_model_used_before_it_hung_is_counted(parts: Parts) -> None:
+    impatient = replace(policy_role(parts), patience=timedelta(seconds=3))
+    script = in_turn(look_up(SMALL), hang())
+    async with advised(with_role(parts, impatient), policy=script) as (house, _):
+        case = await house.after(SMALL)
+
+    assert case.reason == "model_timeout"
+    rows = await house.rows("SELECT kind, amount FROM usage WHERE agent = 'agent:policy' ORDER BY kind")
+    assert [row["kind"] for row in rows] == ["model_calls", "tokens"]
+    assert rows[0]["amount"] == 2
+    assert rows[1]["amount"] > 0
