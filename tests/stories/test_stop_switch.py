@@ -221,6 +221,22 @@ async def test_a_halt_waits_for_an_intent_that_is_being_written_and_the_next_one
     await release(house, halt)
 
 
+async def test_an_intent_waits_for_a_halt_that_is_being_written_and_sees_it(house: House) -> None:
+    case = await house.send(SMALL)
+    async with at_desk(house, case) as desk:
+        async with house.parts.database.transaction() as tx:
+            await tx.driver.execute("SELECT pg_advisory_xact_lock(hashtextextended('countersign halts', 0))")
+            executing = asyncio.create_task(desk.execute(wish(case)))
+            done, _ = await asyncio.wait({executing}, timeout=1)
+            assert not done, "an intent was written while a halt could still come before it"
+            await tx.driver.execute(
+                "INSERT INTO halts (id, scope, reason_code, pressed_by, pressed_at)"
+                " VALUES ('h', 'everything', 'drill', 'host:operator', now())"
+            )
+        assert (await executing).end is End.HALTED
+    assert await house.effects(case.id) == []
+
+
 async def test_an_effect_killed_after_its_intent_is_not_tried_again_while_it_is_halted(house: House) -> None:
     dying = asyncio.Event()
 
@@ -239,6 +255,8 @@ async def test_an_effect_killed_after_its_intent_is_not_tried_again_while_it_is_
 
     await house.work()
 
+    async with at_desk(house, case) as desk:
+        assert (await desk.execute(wish(case))).end is End.HALTED
     assert [effect.state for effect in await house.effects(case.id)] == [EffectState.INTENDED]
     assert await house.refunds(CAST[SMALL].order_id) == []
     await release(house, halt)
