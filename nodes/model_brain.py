@@ -36,6 +36,7 @@ _REFUSAL = {"refused": "outside this case"}
 _MOST_TOOL_CALLS = 20
 _LONGEST_ANSWER = 50_000
 _LONGEST_SHOWN = 200
+_MOST_USED = 10**12  # more than any limit, and what every number on the record can hold
 
 # What langchain_openai and openai let out on an answer of another shape: no choices is an IndexError, no
 # message an AttributeError, no JSON a ValueError, a thousand brackets a RecursionError. Caught around the
@@ -150,8 +151,11 @@ class _Door(AgentMiddleware):
             if isinstance(reply, AIMessage) and reply.usage_metadata:
                 with suppress(ValidationError):
                     usage = _Usage.model_validate(reply.usage_metadata)
-                    self.used["input_tokens"] += usage.input_tokens
-                    self.used["output_tokens"] += usage.output_tokens
+                    self._add("input_tokens", usage.input_tokens)
+                    self._add("output_tokens", usage.output_tokens)
+
+    def _add(self, name: str, amount: int) -> None:
+        self.used[name] = min(self.used[name] + amount, _MOST_USED)
 
     async def awrap_tool_call(
         self,

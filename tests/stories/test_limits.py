@@ -1,6 +1,7 @@
 """Limits: what is beyond one is blocked under its name, before it costs anything, and never in silence."""
 
 import asyncio
+import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -22,10 +23,10 @@ from nodes.shapes import Json
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
 from tests.conftest import AS_OF
-from tests.fakes.openai_server import Answer, Request, Script, hang, in_turn, structured
+from tests.fakes.openai_server import Answer, Request, Script, hang, in_turn, nonsense, structured
 from tests.house import LEE, MAX, House, ManualClock
 from tests.stories.reviewing import MEG, edited, told
-from tests.stories.test_agents_with_a_model import POLICY, advised, look_up, policy_role, with_role
+from tests.stories.test_agents_with_a_model import POLICY, TRIAGE, advised, look_up, policy_role, with_role
 from tools.money import Money
 from tools.sandbox.cast import CAST
 
@@ -423,3 +424,17 @@ async def test_what_a_model_used_before_it_hung_is_counted(parts: Parts) -> None
     assert [row["kind"] for row in rows] == ["model_calls", "tokens"]
     assert rows[0]["amount"] == 2
     assert rows[1]["amount"] > 0
+
+
+async def test_a_model_that_says_it_used_more_than_a_number_can_hold_is_stopped_by_the_limit(
+    parts: Parts,
+) -> None:
+    boasting = json.loads(structured(TRIAGE).body)
+    boasting["usage"] |= {"prompt_tokens": 10**30, "total_tokens": 10**30}
+    script = in_turn(nonsense(boasting))
+    async with advised(parts, triage=script) as (house, _):
+        case = await house.after(SMALL)
+        other = await house.after(OTHER)
+
+    assert (case.status, case.reason) == (Status.UNCERTAIN, "model_answer_unfit")
+    await blocked(house, other, "limit_tokens", most=15_000_000, count=10**12 + 21, per="agent")
