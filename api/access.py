@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
 from api.arrivals import Arrivals
+from api.rates import Rates
 from checkpoints.audit import Event, tell
 from graphs.people import UnknownToken
 from graphs.wiring import Parts
@@ -55,6 +56,9 @@ ROUTES = {
         "decide_rule_table",
         "list_notifications",
         "retry_notification",
+        "list_halts",
+        "press_halt",
+        "release_halt",
         "unmask_case",
         "erase_in_case",
         "get_record",
@@ -107,14 +111,18 @@ async def require_access(request: Request) -> None:
     """Let a request through if the table says so; every route of the application stands behind this.
 
     Raises:
+        TooManyRequests: by this address, or by this principal.
         Unauthenticated: no token, or one that is unknown or expired, which is on the record.
         Forbidden: the token does not allow this route; the attempt is on the record.
     """
+    rates: Rates = request.app.state.rates
+    rates.require_address(request)
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     if may_call(None, route.name).allowed:
         return
     principal = await _authenticated(request, route.name)
+    rates.require_principal(principal.actor)
     if not may_call(principal, route.name).allowed:
         await _record_denial(get_parts(request), principal, route.name)
         raise Forbidden

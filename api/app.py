@@ -9,6 +9,7 @@ from api import (
     dossier,
     events,
     exceptions,
+    halts,
     health,
     notifications,
     personal,
@@ -23,6 +24,7 @@ from api.access import require_access
 from api.arrivals import Arrivals
 from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
+from api.rates import Buckets, Rates
 from api.stream import Live
 from graphs.wiring import Parts
 
@@ -41,9 +43,13 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.live = Live(parts)
     app.state.arrivals = Arrivals(parts)
+    app.state.rates = Rates(
+        addresses=Buckets(parts.address_rate, parts.clock),
+        principals=Buckets(parts.principal_rate, parts.clock),
+    )
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, record, dossier, rollbacks, exceptions, audit, health),
+        *(notifications, personal, record, dossier, rollbacks, exceptions, halts, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

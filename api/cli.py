@@ -9,6 +9,7 @@ import typer
 
 from api.cli_case import explain, export
 from api.cli_exceptions import app as standstills
+from api.cli_halts import halts, release, stop
 from api.cli_log import log, verify
 from api.cli_notices import notices
 from api.cli_people import people
@@ -23,10 +24,11 @@ from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.anchor_places import AnchorUnfit
 from graphs.dossier.shapes import DossierUnfit
+from graphs.halting import HaltAlreadyReleased, HaltUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
-from graphs.settings import Settings
+from graphs.settings import Settings, SettingUnfit
 from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
 
@@ -47,6 +49,8 @@ app.add_typer(log, name="log")
 app.command()(verify)
 app.command()(rollback)
 app.add_typer(standstills)
+for switch in (stop, release, halts):
+    app.command()(switch)
 
 
 _EXPECTED = (
@@ -57,6 +61,9 @@ _EXPECTED = (
     AnchorUnfit,
     TableUnfit,
     TracingUnfit,
+    SettingUnfit,
+    HaltUnfit,
+    HaltAlreadyReleased,
     Problem,
     Unreachable,
     TokenUnfit,

@@ -141,6 +141,21 @@ class Client:
         """Cancel a case that waits for people."""
         return await self._call("POST", f"/cases/{case_id}/cancel", json={"why": why})
 
+    async def halts(self, *, released: bool) -> dict[str, Any]:
+        """What is stopped, and with `released` what was."""
+        return await self._call("GET", "/halts", params={"released": released})
+
+    async def press_halt(
+        self, scope: str, target: str | None, reason_code: str, remark: str | None
+    ) -> dict[str, Any]:
+        """Stop something."""
+        body = {"scope": scope, "target": target, "reason_code": reason_code, "remark": remark}
+        return await self._call("POST", "/halts", json=body)
+
+    async def release_halt(self, halt_id: str) -> dict[str, Any]:
+        """Let go on what was stopped."""
+        return await self._call("DELETE", f"/halts/{halt_id}")
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

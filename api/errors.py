@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from api.access import Forbidden, Unauthenticated
 from api.bodies import LARGEST_BODY, WrongContentType
 from api.events import EventMalformed
+from api.rates import TooManyRequests
 from api.reviews import PreconditionMissing
 from api.shapes import ProblemOut
 from checkpoints.errors import (
@@ -25,6 +26,7 @@ from checkpoints.errors import (
     EventNotFound,
     ExceptionClosed,
     ExceptionNotFound,
+    HaltNotFound,
     NotInTheTree,
     ReviewAlreadyDecided,
     ReviewNotFound,
@@ -39,6 +41,7 @@ from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
 from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
+from graphs.halting import HaltAlreadyReleased, HaltUnfit, NotAllowedToHalt
 from graphs.intake import EventRefused
 from graphs.lending import DelegationUnfit
 from graphs.outcomes import EffectUnknown, TooManyOutcomes
@@ -64,6 +67,11 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     NotAllowedToSee: HTTPStatus.FORBIDDEN,
     NotAllowedToErase: HTTPStatus.FORBIDDEN,
     NotAllowedToRollBack: HTTPStatus.FORBIDDEN,
+    NotAllowedToHalt: HTTPStatus.FORBIDDEN,
+    HaltNotFound: HTTPStatus.NOT_FOUND,
+    HaltAlreadyReleased: HTTPStatus.CONFLICT,
+    HaltUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     CaseUnderWay: HTTPStatus.CONFLICT,
     NotAtRest: HTTPStatus.CONFLICT,
     PlanStale: HTTPStatus.CONFLICT,
@@ -193,7 +201,10 @@ async def _known(_request: Request, error: Exception) -> Response:
     if isinstance(error, EditUnfit):
         fields = _fields([(item["field"], item["problem"]) for item in error.fields])
     detail = _QUIET.get(kind) or str(error) or (kind.__doc__ or "").strip()
-    return problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
+    answer = problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
+    if isinstance(error, TooManyRequests):
+        answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

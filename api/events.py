@@ -1,6 +1,7 @@
 """POST /events: CloudEvents 1.0 over HTTP, structured and binary."""
 
 import json
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ router = APIRouter(tags=["events"])
 STRUCTURED = "application/cloudevents+json"
 BINARY = "application/json"
 LONGEST_ATTRIBUTE = 512
+_CASE_ID = re.compile("[0-9A-Za-z-]{1,64}")
 _OPTIONAL = {"time", "subject", "datacontenttype", "dataschema"}
 _UNSTORABLE = f"the event holds NUL characters or lone surrogates, or is nested more than {MOST_NESTED} deep"
 
@@ -122,7 +124,17 @@ def _event(envelope: BaseCloudEvent) -> CloudEvent:
         source=envelope.get_source(),
         type=envelope.get_type(),
         data=envelope.get_data(),
+        parent=_parent(envelope.get_extension("parent")),
     )
+
+
+def _parent(named: object) -> str | None:
+    """The case that sends the event, an extension of the envelope."""
+    if named is None:
+        return None
+    if not isinstance(named, str) or not _CASE_ID.fullmatch(named):
+        raise EventMalformed("parent must be the id of a case")
+    return named
 
 
 def _unfit(error: CloudEventValidationError) -> str:

@@ -15,6 +15,7 @@ from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
 from graphs.anchors import Anchoring
 from graphs.deadlines import Deadlines
 from graphs.dealer import Dealer
+from graphs.halting import Switch
 from graphs.notifier import Notifier
 from graphs.personal import PersonalData
 from graphs.reconciler import Reconciler
@@ -48,6 +49,7 @@ async def run_worker(
     deadlines = Deadlines(parts)
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
+        group.create_task(_every(pace.wake_every, Switch(parts).wake, stop))
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.settle_every, Reconciler(parts).run, stop))

@@ -54,6 +54,7 @@ class Case:
             nowhere, and is made anew when one of them is erased.
         thread_id: the thread on which it runs now: its id, or that of its last rollback.
         rollback: the last one that was asked for, `{number, by, why, at, digest, batch}`.
+        parent_id: the case that opened it, if one did; `depth` is how many stand above it.
     """
 
     id: str
@@ -70,6 +71,8 @@ class Case:
     owner: str | None = None
     head: str | None = None
     sealing_key: str
+    parent_id: str | None = None
+    depth: int = 0
     created_at: datetime
     updated_at: datetime
     thread_id: str = ""

@@ -17,7 +17,9 @@ from checkpoints import schema
 from checkpoints.audit import Event, append_events
 from checkpoints.database import Transaction
 from checkpoints.errors import GrantUnusable
+from checkpoints.halts import SessionHalts, Subject, require_no_halt
 from checkpoints.session import Session
+from checkpoints.usage import Spending, spend
 
 
 class EffectState(StrEnum):
@@ -189,7 +191,19 @@ class SessionLedger:
         async with self.session.lock(f"alone:{what}"):
             yield
 
-    async def intend(self, grant: Grant, effect: EffectRow, event: Event) -> bool:
+    async def halted(self, workflow: str, effect: EffectRow) -> bool:
+        """Whether a deed must stand still."""
+        return bool(await SessionHalts(self.session).in_force(_subject(workflow, effect)))
+
+    async def intend(
+        self,
+        grant: Grant,
+        effect: EffectRow,
+        event: Event,
+        *,
+        workflow: str,
+        spending: Spending | None = None,
+    ) -> bool:
         """Use up the grant and write the intent, before the call.
 
         A grant without a review is the gateway's own, given by the rules, and is stored here.
@@ -198,10 +212,13 @@ class SessionLedger:
             False if the key already has a deed: nothing was written, and the deed must not be started again.
 
         Raises:
-            GrantUnusable: the grant is used, expired, or for another action, or people have ended the case;
-                nothing was written.
+            GrantUnusable: the grant is used, expired, or for another action, or people have ended the case.
+            Halted: the deed must stand still.
+            LimitReached: more money than its caps allow.
+                Nothing was written in any of these cases.
         """
         async with self.session.transaction() as cursor:
+            await require_no_halt(cursor, _subject(workflow, effect))
             if grant.review_id is None:
                 await cursor.execute(_INSERT_GRANT, _row(grant))
             use = {
@@ -214,6 +231,8 @@ class SessionLedger:
                 raise Rollback if await _written(cursor, _KNOWN, {"key": effect.key}) else GrantUnusable
             if not await _written(cursor, _INTEND, _row(effect)):
                 raise Rollback
+            if spending is not None:
+                await spend(cursor, effect.key, spending, effect.intended_at)
             await append_events(cursor, [event])
             return True
         return False
@@ -266,6 +285,10 @@ async def _undone(cursor: AsyncCursor[DictRow], key: str, event: Event) -> list[
         )
         for row in await cursor.fetchall()
     ]
+
+
+def _subject(workflow: str, effect: EffectRow) -> Subject:
+    return Subject(workflow=workflow, agent=effect.proposer, tool=effect.tool)
 
 
 async def _written(cursor: AsyncCursor[DictRow], query: str, values: dict[str, Any]) -> bool:

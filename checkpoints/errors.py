@@ -1,5 +1,7 @@
 """What can be the matter with the memory; each class is named for the state of affairs."""
 
+from typing import Any
+
 
 class CheckpointsError(Exception):
     """Something about the memory is not as it must be."""
@@ -66,6 +68,35 @@ class ExceptionNotFound(CheckpointsError):
 
 class ExceptionClosed(CheckpointsError):
     """This exception is over: somebody, or something, has found a way out of it already."""
+
+
+class Halted(CheckpointsError):
+    """This stands still until somebody releases it."""
+
+
+class HaltNotFound(CheckpointsError):
+    """There is no such halt."""
+
+
+class LimitReached(CheckpointsError):
+    """More than a limit allows.
+
+    Attributes:
+        reason: the limit's name, such as `limit_money`.
+        per: over what it was counted.
+        count: what it would have come to.
+    """
+
+    def __init__(self, reason: str, *, per: str, most: int, count: int) -> None:
+        super().__init__(f"{reason}: {count} in a {per}, where {most} are the most")
+        self.reason = reason
+        self.per = per
+        self.most = most
+        self.count = count
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is told."""
+        return {"limit": self.reason, "per": str(self.per), "most": self.most, "count": self.count}
 
 
 class DeliveryNotFound(CheckpointsError):

@@ -13,12 +13,14 @@ from psycopg.types.json import Jsonb
 
 from checkpoints.audit import Event, append_events
 from checkpoints.cases import EXCEPTIONAL
+from checkpoints.halts import wait_for_release
 
 RECORD_CHANNEL = "record"
 STANDING_CHANNEL = "standing"
 STEP_CHANNEL = "step"
 REVIEW_KEY = "countersign"
 STUCK_KEY = "countersign_stuck"
+HALT_KEY = "countersign_halt"
 
 _ADVANCE = "SELECT countersign_advance(%s, %s, %s, %s, %s, %s, %s)"
 _OPEN_REVIEW = """
@@ -97,16 +99,19 @@ class Projection:
             await append_events(cursor, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
 
     async def interrupts(self, cursor: AsyncCursor[DictRow], interrupts: Sequence[Interrupt]) -> None:
-        """Open the review that each governed interrupt carries; once, however often it is written.
+        """Open the review, or note the wait, that each governed interrupt carries; once each.
 
         One that waits for a way out of an exception tells the exception's row how to wake it.
         """
         for interrupt in interrupts:
-            value = interrupt.value if isinstance(interrupt.value, dict) else {}
-            if (review := value.get(REVIEW_KEY)) is not None:
+            carried = interrupt.value if isinstance(interrupt.value, dict) else {}
+            if (review := carried.get(REVIEW_KEY)) is not None:
                 await self._open(cursor, interrupt.id, review)
-            if (stuck := value.get(STUCK_KEY)) is not None:
+            if (stuck := carried.get(STUCK_KEY)) is not None:
                 await cursor.execute(_WAKE, (interrupt.id, bool(stuck["retryable"]), self.case_id))
+            if (wait := carried.get(HALT_KEY)) is not None:
+                named = {"case_id": self.case_id, "interrupt_id": interrupt.id}
+                await wait_for_release(cursor, wait | named)
 
     async def _open(self, cursor: AsyncCursor[DictRow], interrupt_id: str, review: dict[str, Any]) -> None:
         row = {name: review[name] for name in _REVIEW_VALUES}

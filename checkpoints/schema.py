@@ -46,6 +46,8 @@ cases = Table(
     text_column("thread_id"),
     json_column("rollback", nullable=True),
     text_column("sealing_key"),
+    Column("parent_id", Text, ForeignKey("cases.id"), nullable=True),
+    Column("depth", Integer, nullable=False, server_default="0"),
     at_column("created_at", nullable=False),
     at_column("updated_at", nullable=False),
     UniqueConstraint("event_source", "event_id"),

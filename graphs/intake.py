@@ -7,14 +7,14 @@ from uuid import NAMESPACE_URL, uuid5
 from pydantic import ValidationError
 
 from checkpoints.audit import Event, tell
-from checkpoints.cases import Case, Status, add_case, case_of_event
+from checkpoints.cases import Case, Status, add_case, case_of_event, get_cases
 from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
 from checkpoints.rule_tables import tables_in_force
 from checkpoints.sealing import Seal, keep_in
 from graphs.wiring import Parts
 from nodes.judge import Judge, no_decision, no_deeds
-from nodes.permissions import Principal
+from nodes.permissions import Kind, Principal
 from nodes.sealing import sealed
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolRefused
@@ -31,12 +31,17 @@ class EventRefused(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CloudEvent:
-    """The envelope of an event, CloudEvents 1.0; `(source, id)` names it."""
+    """The envelope of an event, CloudEvents 1.0; `(source, id)` names it.
+
+    Attributes:
+        parent: the case that sends it, if one does: an extension of the envelope.
+    """
 
     id: str
     source: str
     type: str
     data: Any
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,27 @@ class Intake:
         try:
             workflow = self._workflow(event)
             data = _fitting(workflow, event.data)
+            depth = await self._depth(workflow, event, principal)
             await self._check_scope(workflow, data)
         except EventRefused as refused:
             await self._record_refusal(event, principal, refused)
             raise
         async with self.parts.database.transaction() as tx:
-            return await self._open(tx, workflow, event, data, principal)
+            return await self._open(tx, workflow, event, data, principal, depth=depth)
+
+    async def _depth(self, workflow: Workflow, event: CloudEvent, principal: Principal) -> int:
+        """How many cases will stand above the new one; only who opened or may read a case can name it."""
+        if event.parent is None:
+            return 0
+        async with self.parts.database.transaction() as tx:
+            parent = (await get_cases(tx, [event.parent])).get(event.parent)
+        reads = principal.kind is Kind.PERSON or "cases:read" in principal.scopes
+        if parent is None or not (reads or parent.opened_by == principal.actor):
+            raise EventRefused("unknown_parent", "there is no such case that you may name as the parent")
+        if parent.depth >= workflow.limits.case.depth:
+            most = workflow.limits.case.depth
+            raise EventRefused("limit_depth", f"no more than {most} cases stand above one")
+        return parent.depth + 1
 
     def _workflow(self, event: CloudEvent) -> Workflow:
         workflow = self.parts.workflow_of(event.type)
@@ -99,6 +119,8 @@ class Intake:
         event: CloudEvent,
         data: dict[str, Any],
         principal: Principal,
+        *,
+        depth: int,
     ) -> tuple[Case, bool]:
         now, fitted = self.parts.clock(), workflow.event.model_validate(data)
         seal = Seal(self.parts.ids(), self.parts.secret(), self.parts.clock)
@@ -113,6 +135,8 @@ class Intake:
             title=workflow.title(fitted),
             opened_by=principal.actor,
             sealing_key=seal.key,
+            parent_id=event.parent,
+            depth=depth,
             status=Status.RECEIVED,
             created_at=now,
             updated_at=now,
@@ -140,6 +164,7 @@ class Intake:
 
     async def _record_refusal(self, event: CloudEvent, principal: Principal, refused: EventRefused) -> None:
         named = {"source": event.source, "id": event.id, "type": event.type}
+        named |= {} if event.parent is None else {"parent": event.parent}
         await self._note(principal, reason=refused.reason, **named)
 
     async def _note(self, principal: Principal, **data: str) -> None:
@@ -171,7 +196,8 @@ def _received(case: Case, event: CloudEvent, principal: Principal) -> Event:
             "title": case.title,
             "event": case.event,
             "rules": case.rules,
-        },
+        }
+        | ({} if event.parent is None else {"parent": event.parent, "depth": case.depth}),
     )
 
 

@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from checkpoints.halts import HaltScope
 from nodes.agent import AgentRole, Output
 from nodes.gateway import GATEWAY
 from nodes.hours import Hours
 from nodes.judge import JUDGE
+from nodes.limits import CaseLimits, Limits, RollingLimits
 from nodes.permissions import CASES, PERSONAL_DATA, Permission, Permissions, Role, RolesUnfit, Verb
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
@@ -21,6 +23,7 @@ from tools.money import Currency, Money
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+Most = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,40}$")]
 
 
@@ -56,6 +59,7 @@ class _Person(_Strict):
     unmasks: bool = False
     erases: bool = False
     rolls_back: bool = False
+    halts: list[HaltScope] = []
     includes: list[Name] = []
 
 
@@ -80,6 +84,33 @@ class _Hours(_Strict):
         return Hours(zone=zone, days=days, opens=opens, closes=closes, holidays=frozenset(self.holidays))
 
 
+class _CaseLimits(_Strict):
+    steps: Most
+    model_calls: Most
+    tokens: Most
+    money: str
+    asks: Most
+    wall_hours: Most
+    retries: Most
+    depth: Most
+
+
+class _RollingLimits(_Strict):
+    over_hours: Annotated[int, Field(strict=True, ge=1, le=24 * 31)]
+    model_calls: Most
+    tokens: Most
+    money: str
+    asks: Most
+
+
+class _Limits(_Strict):
+    """How much a case, each agent and the workflow may use; there is no number that is not written."""
+
+    case: _CaseLimits
+    agent: _RollingLimits
+    workflow: _RollingLimits
+
+
 class RoleFile(_Strict):
     """A workflow's roles, as its YAML file has them."""
 
@@ -87,6 +118,7 @@ class RoleFile(_Strict):
     teams: list[Name]
     hours: _Hours | None = None
     currency: Currency
+    limits: _Limits
     people: dict[Name, _Person]
     agents: dict[Name, _Agent]
     rules: dict[Name, list[str]]
@@ -138,6 +170,7 @@ class RoleFile(_Strict):
                 (Verb.KEEP, person.keeps, False),
                 (Verb.MANAGE, person.manages, False),
                 (Verb.RESOLVE, person.resolves, False),
+                (Verb.HALT, person.halts, False),
             )
             for tool in tools
         )
@@ -161,6 +194,27 @@ class RoleFile(_Strict):
                 f"{place}: {limit} is not in {self.currency}, in which this workflow's limits are"
             )
         return limit
+
+    def bounds(self, source: str = "roles.yaml") -> Limits:
+        """How much the workflow's cases and agents may use; raises TableUnfit."""
+        case, place = self.limits.case, f"{source}: limits"
+        numbers = case.model_dump(exclude={"money", "wall_hours"})
+        return Limits(
+            case=CaseLimits(
+                money=self._limit(case.money, f"{place}: case: money"),
+                wall=timedelta(hours=case.wall_hours),
+                **numbers,
+            ),
+            agent=self._rolling(self.limits.agent, f"{place}: agent"),
+            workflow=self._rolling(self.limits.workflow, f"{place}: workflow"),
+        )
+
+    def _rolling(self, limits: _RollingLimits, place: str) -> RollingLimits:
+        return RollingLimits(
+            money=self._limit(limits.money, f"{place}: money"),
+            over=timedelta(hours=limits.over_hours),
+            **limits.model_dump(exclude={"money", "over_hours"}),
+        )
 
     def working_hours(self, source: str = "roles.yaml") -> Hours | None:
         """The workflow's working hours, if it has any; raises TableUnfit."""
@@ -198,6 +252,7 @@ def load_roles(package: str, text: str | None = None) -> RoleFile:
         roles = RoleFile.model_validate(document)
         roles.permissions(source)
         roles.working_hours(source)
+        roles.bounds(source)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise TableUnfit(f"{source}: {': '.join(map(str, first['loc']))}: {first['msg']}") from error

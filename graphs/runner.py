@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 import psycopg
 from langchain_core.callbacks import Callbacks
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphDrained
+from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import Command as Wake
@@ -17,20 +17,24 @@ from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
-from checkpoints.errors import DatabaseAway, StaleHead, TooEarly
+from checkpoints.errors import DatabaseAway, LimitReached, StaleHead, TooEarly
 from checkpoints.exceptions import SessionExceptions
+from checkpoints.halts import SessionHalts
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
 from checkpoints.serializer import ForeignValue
 from checkpoints.session import Session, fence, open_session
+from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
+from graphs.halting import put_off
 from graphs.judging import judge_on
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
 from nodes.context import Context
 from nodes.gateway import Gateway
+from nodes.limits import Brakes
 from nodes.shapes import Json
 from nodes.signers import Signers
 from nodes.state import CaseState
@@ -47,6 +51,8 @@ MOST_ROLLBACK_STEPS = 5 * MOST_STEPS
 """The same for a rollback, which takes a handful of steps for each deed."""
 
 _UNFINISHED = frozenset({None, Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED})
+_UNDER_LIMITS = (_UNFINISHED - {None}) | {Status.WAITING_REVIEW, Status.WAITING_INFO}
+"""What a limit of time, steps or retries can still stop; a case that has ended stays as it is."""
 _TRIES_TO_END = 3
 
 Graph = CompiledStateGraph[CaseState, Context, CaseState, CaseState]
@@ -89,12 +95,20 @@ class Runner:
                         await self._carry_out(*known, session, traced)
 
     async def _carry_out(self, command: Command, case: Case, session: Session, traced: Segment) -> None:
+        if await put_off(self.parts, session, command, case):
+            traced.outcome = "halted"
+            return
         try:
             outcome = await self._segment(command, case, session, traced.callbacks)
         except GraphDrained as drained:
             raise Drained from drained
         except (psycopg.OperationalError, DatabaseAway, StaleHead):
             raise
+        except LimitReached as reached:
+            traced.status = Status.BLOCKED
+            owner = self.parts.workflows[case.workflow].owner
+            await self._stop(command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
+            return
         except TableUnfit as unfit:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
             traced.status, traced.failure = Status.BLOCKED, unfit
@@ -115,6 +129,9 @@ class Runner:
 
     async def _segment(self, command: Command, case: Case, session: Session, callbacks: Callbacks) -> str:
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
+        context = self._context(case, workflow, session)
+        if case.status in _UNDER_LIMITS:
+            await context.brakes.require_within()
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
         graph = self._graph(_workflow_on(case, workflow)).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
@@ -124,7 +141,8 @@ class Runner:
         }
         given = await _input(graph, config, command, case)
         for _ in range(_TRIES_TO_END):
-            state = await self._invoke(graph, given, config, self._context(case, workflow, session))
+            context.memory.records = None
+            state = await self._invoke(graph, given, config, context)
             if state.get("__interrupt__"):
                 return PAUSED
             if (state.get("standing") or {}).get("status") not in _UNFINISHED:
@@ -139,6 +157,8 @@ class Runner:
             return dict(
                 await graph.ainvoke(given, config, context=context, durability="sync", control=control)
             )
+        except GraphRecursionError as error:
+            raise LimitReached("limit_steps", per="segment", most=MOST_STEPS, count=MOST_STEPS) from error
         finally:
             self.controls.discard(control)
 
@@ -172,10 +192,20 @@ class Runner:
             exceptions=SessionExceptions(session),
             brain=parts.brain,
             sealing=sealing,
+            brakes=Brakes(
+                case_id=case.id,
+                workflow=workflow.name,
+                limits=workflow.limits,
+                usage=SessionUsage(session),
+                halts=SessionHalts(session),
+                clock=parts.clock,
+            ),
             clock=parts.clock,
         )
 
-    async def _stop(self, command: Command, status: Status, reason: str, *, error: str) -> None:
+    async def _stop(
+        self, command: Command, status: Status, reason: str, owner: str = "operations", **told: Any
+    ) -> None:
         """Leave the case in a named state: it cannot go on, and somebody has to look."""
         now = self.parts.clock()
         stopped = Event(
@@ -184,11 +214,11 @@ class Runner:
             kind=f"case.{status}",
             actor="system:runner",
             at=now,
-            data={"reason": reason, "error": error},
+            data={"reason": reason, **told},
         )
         async with self.parts.database.transaction() as tx:
             if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:
-                await move_case(tx, command.case_id, status, now, reason=reason, owner="operations")
+                await move_case(tx, command.case_id, status, now, reason=reason, owner=owner)
                 await tell(tx, stopped)
             await finish_command(tx, command.id, status.value, now)
 

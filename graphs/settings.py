@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MOST_CALLS = 10_000_000
 HOSTED = "https://api.smith.langchain.com"
 
 
@@ -43,6 +44,28 @@ def _unquoted(value: str | None) -> str:
     return (value or "").strip().strip("\"'").strip()
 
 
+class SettingUnfit(Exception):
+    """An environment variable is not what it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many calls a minute are let in; as many may come at once."""
+
+    per_minute: int
+
+    @classmethod
+    def read(cls, env: Mapping[str, str], name: str, usual: "Rate") -> "Rate":
+        """From a whole number above 0; raises SettingUnfit."""
+        text = (env.get(name) or str(usual.per_minute)).strip()
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_CALLS):
+            raise SettingUnfit(f"{name}: calls a minute, a whole number from 1 to {MOST_CALLS}")
+        return cls(int(text))
+
+
+USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS = Rate(6_000), Rate(30_000)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """What can be configured; every name is an environment variable.
@@ -60,6 +83,8 @@ class Settings:
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
             there; without it `log.key` in the home, made on first use.
         anchors: `COUNTERSIGN_ANCHOR`, comma-separated addresses where signed heads are put.
+        principal_rate: `COUNTERSIGN_RATE_PRINCIPAL`, calls of the API a minute by one principal.
+        address_rate: `COUNTERSIGN_RATE_ADDRESS`, the same by one address.
     """
 
     database_url: str | None = None
@@ -73,6 +98,8 @@ class Settings:
     tracing: Tracing = Tracing()
     log_key: Path | None = None
     anchors: str | None = None
+    principal_rate: Rate = USUAL_OF_A_PRINCIPAL
+    address_rate: Rate = USUAL_OF_AN_ADDRESS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -91,4 +118,6 @@ class Settings:
             tracing=Tracing.from_environment(env),
             log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,
             anchors=env.get("COUNTERSIGN_ANCHOR") or None,
+            principal_rate=Rate.read(env, "COUNTERSIGN_RATE_PRINCIPAL", USUAL_OF_A_PRINCIPAL),
+            address_rate=Rate.read(env, "COUNTERSIGN_RATE_ADDRESS", USUAL_OF_AN_ADDRESS),
         )

@@ -28,7 +28,7 @@ from graphs.refund import refund_workflow
 from graphs.refund.agents import policy_playbook, triage_playbook
 from graphs.retention import USUAL, read_retention
 from graphs.rulebook import Rulebook
-from graphs.settings import Settings
+from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
@@ -84,6 +84,8 @@ class Parts:
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     tracer: Tracer = UNTRACED
     anchors: tuple[Anchor, ...] = ()
+    principal_rate: Rate = USUAL_OF_A_PRINCIPAL
+    address_rate: Rate = USUAL_OF_AN_ADDRESS
 
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
@@ -145,6 +147,8 @@ async def open_parts(
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
             tracer=tracer,
             anchors=anchors,
+            principal_rate=settings.principal_rate,
+            address_rate=settings.address_rate,
         )
         running = settled(
             model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_

@@ -1,7 +1,7 @@
 """Agents: a role, a prompt, a typed output and limits. An agent says; it holds nothing that acts."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Protocol
@@ -21,6 +21,9 @@ Clause = Annotated[str, Field(pattern=r"^[A-Z]{1,8}-[0-9][0-9.]{0,12}$")]
 LOOK_UP = "countersign.look_up"
 """The callback event of a look-up, `{tool, allowed}`; a tool that does not exist has no name there."""
 
+HALTED = "halted"
+"""Why an agent is uncertain that was stopped between two calls of its model: no answer, to be asked again."""
+
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -38,12 +41,18 @@ class AgentUncertain(Exception):
 
     Attributes:
         asked: what it looked up, or tried to, before it failed.
+        usage: what it used until then, `{model_calls, input_tokens, output_tokens}`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.asked: tuple[Json, ...] = ()
+        self.usage: Json = {}
+
+
+async def _nothing() -> None:
+    """Nobody to ask."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +61,7 @@ class AgentRole:
 
     Attributes:
         look_ups: names of records that are not in the prompt, but that it may ask for.
+        before_call: awaited before each call of its model; raises AgentUncertain if there shall be none.
     """
 
     name: str
@@ -62,6 +72,7 @@ class AgentRole:
     look_ups: tuple[str, ...] = ()
     model_calls: int = 6
     patience: timedelta = timedelta(seconds=60)
+    before_call: Callable[[], Awaitable[None]] = _nothing
 
     @property
     def prompt_digest(self) -> str:

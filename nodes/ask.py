@@ -5,8 +5,10 @@ from typing import Protocol
 from langgraph.runtime import Runtime
 
 from checkpoints.canonical import digest
-from nodes.agent import AgentRole, AgentUncertain, LookUp, finding
+from checkpoints.errors import LimitReached
+from nodes.agent import HALTED, AgentRole, AgentUncertain, LookUp, finding
 from nodes.context import Context
+from nodes.halts import stand_still, stopped_short
 from nodes.records import Records, reference
 from nodes.retrieve import OutOfScope, remembered
 from nodes.shapes import Json
@@ -25,35 +27,51 @@ class Node(Protocol):
 
 
 def ask(agent: str) -> Node:
-    """A node that asks one agent; outcome `ready`, or `uncertain` with the reason."""
+    """A node that asks one agent; outcome `ready`, `uncertain` or `blocked` (a limit) with the reason.
+
+    It waits while the agent is halted.
+    """
 
     async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
-        story = Story(runtime, f"agent:{agent}")
-        context = runtime.context
-        role = context.workflow.agents[agent]
-        try:
-            records = await remembered(context)
-        except (ToolError, OutOfScope) as failure:
-            reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
-            story.tell("agent.uncertain", reason=reason, message="the records cannot be read any more")
-            return _uncertain(story, reason)
-        seen = role.view.of(records)
-        look_ups = _look_ups(context.workflow, context.registry, role, records, seen)
-        try:
-            thought = await context.brain.think(role, seen, look_ups)
-        except AgentUncertain as uncertain:
-            _tell_look_ups(story, uncertain.asked)
-            story.tell("agent.uncertain", reason=uncertain.reason, message=str(uncertain))
-            return _uncertain(story, uncertain.reason)
-        _tell_look_ups(story, thought.asked)
-        found = finding(role, thought, context.sealing)
-        story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
-        return {"findings": {agent: found}, "outcome": "ready", "step": story.step, "record": story.events}
+        while True:
+            await stand_still(runtime, f"agent:{agent}")
+            update = await _asked(agent, Story(runtime, f"agent:{agent}"), runtime.context)
+            if update is not None:  # else it was halted between two calls of its model
+                return update
 
     return asked
 
 
-def _uncertain(story: Story, reason: str) -> CaseState:
+async def _asked(agent: str, story: Story, context: Context) -> CaseState | None:
+    try:
+        role = await context.brakes.thrift(context.workflow.agents[agent])
+        records = await remembered(context)
+    except LimitReached as reached:
+        return stopped_short(story, reached)
+    except (ToolError, OutOfScope) as failure:
+        reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
+        return _uncertain(story, reason, "the records cannot be read any more")
+    seen = role.view.of(records)
+    look_ups = _look_ups(context.workflow, context.registry, role, records, seen)
+    try:
+        thought = await context.brain.think(role, seen, look_ups)
+    except AgentUncertain as uncertain:
+        if uncertain.reason == HALTED:
+            await context.brakes.count(role, f"{story.task_id}/{uncertain}", uncertain.usage)
+            return None
+        await context.brakes.count(role, story.task_id, uncertain.usage)
+        _tell_look_ups(story, uncertain.asked)
+        return _uncertain(story, uncertain.reason, str(uncertain), uncertain.usage)
+    await context.brakes.count(role, story.task_id, dict(thought.usage))
+    _tell_look_ups(story, thought.asked)
+    found = finding(role, thought, context.sealing)
+    story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
+    return {"findings": {agent: found}, "outcome": "ready", "step": story.step, "record": story.events}
+
+
+def _uncertain(story: Story, reason: str, message: str, usage: Json | None = None) -> CaseState:
+    told: Json = {"reason": reason, "message": message}
+    story.tell("agent.uncertain", **told | ({"usage": usage} if usage else {}))
     return {
         "outcome": "uncertain",
         "step": story.step,

@@ -9,6 +9,7 @@ from checkpoints.reviews import SessionReviews
 from nodes.agent import Brain
 from nodes.gateway import Gateway
 from nodes.judge import Judge
+from nodes.limits import Brakes
 from nodes.records import Records
 from nodes.sealing import Sealing
 from nodes.shapes import Json
@@ -42,6 +43,7 @@ class Context:
     exceptions: SessionExceptions
     brain: Brain
     sealing: Sealing
+    brakes: Brakes
     clock: Clock
     memory: Memory = field(default_factory=Memory)
 

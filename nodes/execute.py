@@ -8,17 +8,22 @@ from nodes.action import Proposal
 from nodes.context import Context
 from nodes.execution import End
 from nodes.gateway import MOST_REVISIONS
+from nodes.halts import stand_still
 from nodes.state import CaseState, standing
 from nodes.story import Story
 from nodes.stuck import RETRIED
 
 
 async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-    """Outcome `done`, `changed` (judge again), `failed`, `unknown` or `blocked`."""
+    """Outcome `done`, `changed` (judge again), `failed`, `unknown` or `blocked`; waits while it is halted."""
     story = Story(runtime, "gateway")
     proposal = Proposal.from_json(state["proposal"])
     shown = state.get("verdict", {}).get("facts", {})
-    execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
+    while True:
+        await stand_still(runtime, proposal.proposer, proposal.tool)
+        execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
+        if execution.end is not End.HALTED:  # else it was halted in between, by what the loop finds
+            break
     if execution.end is End.FAILED and state.get("outcome") == RETRIED:
         # It was not done, and somebody wants it tried: as a new deed, which is judged, and signed, anew.
         execution = replace(execution, end=End.CHANGED, reason=RETRIED)
@@ -26,6 +31,8 @@ async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         execution = replace(execution, end=End.BLOCKED, reason="facts_keep_moving")
     if execution.judgement is not None:
         story.tell("verdict.given", stage="execution", **execution.judgement)
+    if execution.limit is not None:
+        story.tell("limit.reached", **execution.limit)
     named = {"proposal": proposal.id, "tool": proposal.tool, "key": proposal.key}
     story.tell("action.executed", **named, **execution.to_json())
     update: CaseState = {

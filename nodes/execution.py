@@ -14,6 +14,7 @@ class End(StrEnum):
     UNKNOWN = "unknown"
     CHANGED = "changed"
     BLOCKED = "blocked"
+    HALTED = "halted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +23,7 @@ class Execution:
 
     Attributes:
         judgement: the judgement that stood in the way; of a deed that began, the intent has it.
+        limit: the limit that stood in the way, `{limit, per, most, count}`.
     """
 
     end: End
@@ -29,6 +31,7 @@ class Execution:
     receipt: Json | None = None
     changes: tuple[Json, ...] = ()
     judgement: Json | None = None
+    limit: Json | None = None
 
     def to_json(self) -> Json:
         """JSON-shaped for the state."""

@@ -8,12 +8,14 @@ from langgraph.types import interrupt
 
 from checkpoints.audit import Event
 from checkpoints.canonical import digest
+from checkpoints.errors import LimitReached
 from checkpoints.reviews import Decision, ReviewKind, ReviewStatus
 from checkpoints.votes import VoteKind
 from nodes.action import Proposal, differences
 from nodes.context import Context
 from nodes.edits import edited
 from nodes.eligibility import open_rungs
+from nodes.halts import stopped_short
 from nodes.hours import after
 from nodes.reversing import undo_text
 from nodes.shapes import Json
@@ -25,10 +27,15 @@ from tools.contract import Reversibility, Tool
 async def gate(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     """Outcome `approved`, `rejected`, `expired` or `superseded` (somebody edited it: judge again).
 
-    As the decision row says; until there is one, it waits.
+    As the decision row says; until there is one, it waits. `blocked` if people have been asked too often.
     """
     story = Story(runtime, "rule:gate")
     review_id = Proposal.from_json(state["proposal"]).review_id
+    if await runtime.context.reviews.decision(review_id) is None:  # its review would be a new one
+        try:
+            await runtime.context.brakes.require_askable(str(state["proposal"]["proposer"]))
+        except LimitReached as reached:
+            return stopped_short(story, reached)
     while (decision := await _decided(runtime.context, review_id)) is None:
         interrupt(_request(state, runtime.context, review_id))
     story.tell("gate.passed", review=review_id, status=decision.status.value)

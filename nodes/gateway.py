@@ -9,12 +9,14 @@ from typing import Any, Protocol
 from checkpoints.audit import Event
 from checkpoints.canonical import canonical
 from checkpoints.effects import EffectRow, EffectState, Grant, SessionLedger
-from checkpoints.errors import GrantUnusable
+from checkpoints.errors import GrantUnusable, Halted, LimitReached
 from checkpoints.reviews import SessionReviews
 from checkpoints.sealing import SealBroken
+from checkpoints.usage import Spender
 from nodes.action import Proposal
 from nodes.execution import End, Execution
 from nodes.judge import Judge, Judgement
+from nodes.limits import spending
 from nodes.permissions import Verb
 from nodes.reversing import needs_people
 from nodes.rules import Outcome
@@ -194,14 +196,25 @@ class Gateway:
             **judgement.to_json(),
         )
         try:
-            begun = await self.ledger.intend(grant, effect, intent)
+            begun = await self._intended(grant, effect, intent, judgement.proposal)
         except GrantUnusable:
             return Execution(end=End.BLOCKED, reason="grant_unusable")
+        except Halted:
+            return Execution(end=End.HALTED, reason="halted")
+        except LimitReached as reached:
+            return Execution(end=End.BLOCKED, reason=reached.reason, limit=reached.to_json())
         if begun:
             return effect
         known = await self.ledger.effect(effect.key)
         assert known is not None, "an intent is refused only for a key that has one"
         return await self._go_on(known, tell)
+
+    async def _intended(self, grant: Grant, effect: EffectRow, intent: Event, proposal: Proposal) -> bool:
+        workflow = self.judge.workflow
+        money = workflow.rulings[proposal.tool].money(effect.arguments)
+        spender = Spender(case_id=effect.case_id, workflow=workflow.name, agent=effect.proposer)
+        moved = spending(workflow.limits, spender, money, effect.intended_at)
+        return await self.ledger.intend(grant, effect, intent, workflow=workflow.name, spending=moved)
 
     async def _go_on(self, effect: EffectRow, tell: Tell) -> Execution:
         """What to make of a deed that is in the ledger already: never start it blindly again."""
@@ -223,6 +236,8 @@ class Gateway:
                     return await self._done(effect, found, tell, reason="found")
         except ToolError as failure:
             return await self._unknown(effect, f"find_{failure.reason}", tell, str(failure))
+        if await self.ledger.halted(self.judge.workflow.name, effect):
+            return Execution(end=End.HALTED, reason="halted")
         if tool.idempotent:
             return await self._call(effect, tell, in_doubt=effect.attempts > 0 and not asked)
         return await self._unknown(effect, "no_answer", tell)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import openai
@@ -35,6 +36,7 @@ _REFUSAL = {"refused": "outside this case"}
 _MOST_TOOL_CALLS = 20
 _LONGEST_ANSWER = 50_000
 _LONGEST_SHOWN = 200
+_MOST_USED = 10**12  # more than any limit, and what every number on the record can hold
 
 # What langchain_openai and openai let out on an answer of another shape: no choices is an IndexError, no
 # message an AttributeError, no JSON a ValueError, a thousand brackets a RecursionError. Caught around the
@@ -54,11 +56,12 @@ class ModelBrain:
 
     async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
         """Ask the model; raises AgentUncertain when it fails, babbles, loops or takes too long."""
-        door = _Door(look_ups)
+        door = _Door(look_ups, role.before_call)
         try:
             return await self._bounded(role, view, door)
         except AgentUncertain as uncertain:
             uncertain.asked = tuple(door.asked)
+            uncertain.usage = dict(door.used)
             raise
 
     async def _bounded(self, role: AgentRole, view: Json, door: "_Door") -> Thought:
@@ -120,21 +123,39 @@ def _apart(role: AgentRole) -> RunnableConfig:
 class _Door(AgentMiddleware):
     """Where each tool call of a run arrives: answered from its own case or refused, noted either way."""
 
-    def __init__(self, look_ups: tuple[LookUp, ...]) -> None:
+    def __init__(self, look_ups: tuple[LookUp, ...], before_call: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
+        self._before_call = before_call
         self._look_ups = {_offered(up): up for up in look_ups}
         self.tools = [_tool(up) for up in look_ups]
         self.asked: list[Json] = []
         self.babbled = False
+        self.used = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0}
 
     async def awrap_model_call(
         self, request: ModelRequest, handler: Callable[[ModelRequest], Awaitable[ModelResponse]]
     ) -> ModelResponse:
         """The model's reply; raises AgentUncertain if it cannot be read as one."""
+        await self._before_call()
+        self.used["model_calls"] += 1
         try:
-            return await handler(request)
+            response = await handler(request)
         except _MISREAD as error:
             raise AgentUncertain("model_answer_unfit", type(error).__name__) from error
+        self._note(response)
+        return response
+
+    def _note(self, response: ModelResponse) -> None:
+        """Add what a reply says it took; how much one took that says it oddly nobody knows."""
+        for reply in response.result:
+            if isinstance(reply, AIMessage) and reply.usage_metadata:
+                with suppress(ValidationError):
+                    usage = _Usage.model_validate(reply.usage_metadata)
+                    self._add("input_tokens", usage.input_tokens)
+                    self._add("output_tokens", usage.output_tokens)
+
+    def _add(self, name: str, amount: int) -> None:
+        self.used[name] = min(self.used[name] + amount, _MOST_USED)
 
     async def awrap_tool_call(
         self,

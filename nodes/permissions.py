@@ -58,6 +58,7 @@ class Verb(StrEnum):
     ERASE = "erase"
     ROLL_BACK = "roll_back"
     RESOLVE = "resolve"
+    HALT = "halt"
 
 
 PERSONAL_DATA = "personal_data"
@@ -71,8 +72,8 @@ class Permission:
     """One thing that a role may do, or with `deny` may not, whatever else it holds.
 
     Attributes:
-        on: a route's name for `call`, `personal_data` for `unmask` and `erase`, `cases` for
-            `roll_back`, a tool's for the others.
+        on: a route's name for `call`, `personal_data` for `unmask` and `erase`, `cases` for `roll_back`,
+            a kind of target (`everything`, `workflow` …) for `halt`, a tool's for the others.
         limit: the most that one deed may be about; None is without limit.
         per_day: the most that all deeds of a day may be about together; None is without limit.
     """

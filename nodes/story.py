@@ -22,7 +22,7 @@ class Story:
     def __init__(self, runtime: Runtime[Context], actor: str) -> None:
         assert runtime.execution_info is not None
         assert runtime.context is not None, "a governed graph runs with its Context"
-        self._task_id = runtime.execution_info.task_id
+        self.task_id = runtime.execution_info.task_id
         # `name:task`, within graphs that run within others `outer:task|name:task`
         self.step = runtime.execution_info.checkpoint_ns.rpartition("|")[2].partition(":")[0]
         self._context = runtime.context
@@ -37,7 +37,7 @@ class Story:
     def event(self, kind: str, *, actor: str | None = None, **data: Any) -> Event:
         """An event that is not added, for what writes it elsewhere."""
         return Event(
-            id=str(uuid5(_EVENTS, f"{self._task_id}/{kind}/{len(self.events)}")),
+            id=str(uuid5(_EVENTS, f"{self.task_id}/{kind}/{len(self.events)}")),
             case_id=self._context.case_id,
             kind=kind,
             actor=actor or self._actor,

@@ -11,6 +11,7 @@ from nodes.action import Proposal
 from nodes.agent import AgentRole
 from nodes.facts import Fact, Facts
 from nodes.hours import Hours
+from nodes.limits import Limits
 from nodes.permissions import Permissions
 from nodes.records import Records, Source, View
 from nodes.rules import RuleTable
@@ -131,6 +132,7 @@ class Workflow:
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
         owner: who looks after cases that come to no end by themselves.
         owners: the roles and teams that cases can be handed over to.
+        limits: how much its cases and agents may use.
         hours: in which working time is counted.
     """
 
@@ -146,6 +148,7 @@ class Workflow:
     agents: Mapping[str, AgentRole]
     permissions: Permissions
     owner: str
+    limits: Limits
     owners: frozenset[str] = frozenset()
     hours: Hours | None = None
     reviewer_view: View

@@ -63,12 +63,8 @@ class House:
         return case
 
     async def work(self) -> None:
-        """Carry out commands until none is open but those that are for later."""
-        while commands := await self.rows(
-            "SELECT id FROM commands WHERE done_at IS NULL AND (run_at IS NULL OR run_at <= %s)"
-            " ORDER BY created_at",
-            self.parts.clock(),
-        ):
+        """Carry out commands until none is open but those that are for later, or put off by a halt."""
+        while commands := await self.rows(_TO_DO, self.parts.clock()):
             for command in commands:
                 await self.runner.carry_out(command["id"])
 
@@ -175,6 +171,11 @@ async def require_honest_record(parts: Parts) -> None:
             assert row["review_status"] == "approved", f"{where}: the verdict asked for people"
 
 
+_TO_DO = """
+SELECT id FROM commands c WHERE done_at IS NULL AND (run_at IS NULL OR run_at <= %s) AND NOT EXISTS (
+    SELECT 1 FROM halt_waits w WHERE w.command_id = c.id AND w.woken_at IS NULL) ORDER BY created_at
+"""
+"""Commands that are open, and are neither for later nor put off by a halt."""
 _EFFECTS = """
 SELECT e.key, e.tool, e.state, e.digest, g.digest AS grant_digest, g.used_at, r.status AS review_status,
        (SELECT count(*) FROM audit_events a

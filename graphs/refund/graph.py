@@ -42,8 +42,12 @@ def build() -> Builder:
     graph.add_conditional_edges(
         "retrieve", *route({"ready": "triage", "rejected": "rejected"}, otherwise="blocked")
     )
-    graph.add_conditional_edges("triage", *route({"ready": "assess"}, otherwise="uncertain"))
-    graph.add_conditional_edges("assess", *route({"ready": "propose"}, otherwise="uncertain"))
+    graph.add_conditional_edges(
+        "triage", *route({"ready": "assess", "blocked": "blocked"}, otherwise="uncertain")
+    )
+    graph.add_conditional_edges(
+        "assess", *route({"ready": "propose", "blocked": "blocked"}, otherwise="uncertain")
+    )
     graph.add_conditional_edges("propose", *route({"ready": "judge"}, otherwise="uncertain"))
 
     # May it be done, and who must sign?
@@ -54,7 +58,8 @@ def build() -> Builder:
         *route({"allow": "refund", "review": "gate", "refuse": "rejected"}, otherwise="escalated"),
     )
     graph.add_conditional_edges(
-        "gate", *route({"approved": "refund", "superseded": "judge"}, otherwise="rejected")
+        "gate",
+        *route({"approved": "refund", "superseded": "judge", "blocked": "blocked"}, otherwise="rejected"),
     )
 
     # Do exactly what was signed; if the facts moved meanwhile, judge again.

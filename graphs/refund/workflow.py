@@ -114,6 +114,7 @@ def refund_workflow() -> Workflow:
         permissions=roles.permissions(),
         owner=roles.owner,
         owners=roles.owners,
+        limits=roles.bounds(),
         hours=roles.working_hours(),
         reviewer_view=roles.reviewer.view(),
         build=build,

@@ -12,7 +12,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, MetaData
 
 from checkpoints import database as databases
-from checkpoints import record_schema, schema
+from checkpoints import limit_schema, record_schema, schema
 from checkpoints.cases import get_case
 from checkpoints.columns import metadata
 from checkpoints.database import drop_database, open_database
@@ -39,12 +39,13 @@ def differences(connection: Connection) -> list[object]:
         connection,
         opts={"include_name": lambda name, _kind, _parents: not str(name).startswith(FOREIGN)},
     )
-    return list(compare_metadata(context, both_kinds()))
+    return list(compare_metadata(context, every_kind()))
 
 
-def both_kinds() -> MetaData:
-    """The tables of the work and those of the record."""
-    assert {schema.cases.name, record_schema.audit_events.name} <= metadata.tables.keys()
+def every_kind() -> MetaData:
+    """The tables of the work, of the record and of limits."""
+    known = {schema.cases.name, record_schema.audit_events.name, limit_schema.halts.name}
+    assert known <= metadata.tables.keys()
     return metadata
 
 

@@ -96,7 +96,10 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a case that moves is not rolled back",
-            "if (obstacle := await self.obstacle(tx, case)) is not None:\n            raise NotAtRest(obstacle)",
+            (
+                "if (obstacle := await self.obstacle(tx, case)) is not "
+                "None:\n            raise NotAtRest(obstacle)"
+            ),
             "if (obstacle := None) is not None:\n            raise NotAtRest(obstacle)",
             ROLLBACKS,
         ),

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import model_validator
 
+from graphs.roles import load_roles
 from nodes.action import Proposal, Ref
 from nodes.facts import Fact, Facts, FactsUnfit, typed
 from nodes.judge import Judge, Judgement, no_decision, no_deeds
@@ -528,6 +529,7 @@ class Painter:
                 [Role(name="rule:coat", permissions=(Permission(verb=Verb.PROPOSE, on="paint.coat"),))]
             ),
             owner="desk",
+            limits=load_roles("graphs.refund").bounds(),
             reviewer_view=View(fields=()),
             build=lambda: None,
         )

@@ -1,0 +1,190 @@
+"""Usage: what cases, agents and workflows have spent, counted where it is spent, and held against caps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow, dict_row
+
+from checkpoints.errors import LimitReached
+from checkpoints.session import Session
+
+
+class Kind(StrEnum):
+    """What is counted."""
+
+    MODEL_CALLS = "model_calls"
+    TOKENS = "tokens"
+    MONEY = "money"
+
+
+class Per(StrEnum):
+    """Over what it is counted."""
+
+    CASE = "case"
+    WORKFLOW = "workflow"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spender:
+    """Who spends: an agent, or a rule, as the record names it, in a case of a workflow."""
+
+    case_id: str
+    workflow: str
+    agent: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cap:
+    """The most that may be counted, over a case or since a moment."""
+
+    per: Per
+    most: int
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spending:
+    """Money that a deed moves, in minor units, and what caps it."""
+
+    spender: Spender
+    amount_minor: int
+    currency: str
+    caps: tuple[Cap, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    """How far a case has come: steps, runs after something broke, seconds without those it waited."""
+
+    steps: int
+    retries: int
+    seconds: int
+
+
+_OF = """
+SELECT coalesce(sum(amount) FILTER (WHERE case_id = %(case_id)s), 0)::bigint AS "case",
+       coalesce(sum(amount) FILTER (WHERE workflow = %(workflow)s
+                                    AND at > %(workflow_since)s), 0)::bigint AS workflow,
+       coalesce(sum(amount) FILTER (WHERE workflow = %(workflow)s AND agent = %(agent)s
+                                    AND at > %(agent_since)s), 0)::bigint AS agent
+FROM ({entries}) spent
+"""
+_WHO = """
+(case_id = %(case_id)s
+ OR (workflow = %(workflow)s AND {at} > least(%(workflow_since)s::timestamptz, %(agent_since)s::timestamptz)))
+"""
+_SPENT = _OF.format(
+    entries=f"""
+    SELECT u.case_id, u.workflow, u.agent, u.at, u.amount FROM usage u
+    WHERE u.kind = %(kind)s AND u.currency IS NOT DISTINCT FROM %(currency)s AND {_WHO.format(at="at")}
+      AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.key = u.id AND e.state = 'failed')"""  # noqa: S608 - fixed
+)
+_ASKED = _OF.format(
+    entries=f"""
+    SELECT case_id, workflow, action ->> 'proposer' AS agent, opened_at AS at, 1 AS amount FROM reviews
+    WHERE kind = 'gate' AND {_WHO.format(at="opened_at")}"""  # noqa: S608 - fixed texts
+)
+_COUNT = """
+INSERT INTO usage (id, case_id, workflow, agent, kind, amount, currency, at)
+VALUES (%(id)s, %(case_id)s, %(workflow)s, %(agent)s, %(kind)s, %(amount)s, %(currency)s, %(at)s)
+ON CONFLICT (id) DO NOTHING
+"""
+_ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended('countersign spends: ' || %s, 0))"
+# Waiting for people and for a release may overlap, hence one range over both.
+_EFFORT = """
+SELECT (SELECT count(*) FROM checkpoints WHERE thread_id = c.id AND checkpoint_ns = '')::int AS steps,
+       (SELECT coalesce(sum(crashes + CASE WHEN kind = 'retry' THEN 1 ELSE 0 END), 0)
+        FROM commands WHERE case_id = c.id)::int AS retries,
+       extract(epoch FROM %(now)s - c.created_at - coalesce((
+           SELECT sum(upper(one) - lower(one)) FROM unnest((
+               SELECT range_agg(tstzrange(a, greatest(a, b))) FROM (
+                   SELECT opened_at, coalesce(decided_at, %(now)s) FROM reviews
+                   WHERE case_id = c.id AND kind = 'gate'
+                   UNION ALL SELECT since, coalesce(woken_at, %(now)s) FROM halt_waits WHERE case_id = c.id
+               ) AS waited (a, b))) AS one), interval '0'))::bigint AS seconds
+FROM cases c WHERE c.id = %(case_id)s
+"""
+
+
+async def spend(cursor: AsyncCursor[DictRow], key: str, spending: Spending, at: datetime) -> None:
+    """Count the money of a deed in the transaction of its intent; raises LimitReached: nothing is written.
+
+    The intents of a workflow that are about money come one by one: a cap holds for all of them together.
+    """
+    await cursor.execute(_ONE_BY_ONE, (spending.spender.workflow,))
+    row = _row(spending.spender, key, Kind.MONEY, spending.amount_minor, at)
+    row["currency"] = spending.currency
+    await cursor.execute(_COUNT, row)
+    what = _values(spending.spender, spending.caps, at) | {"kind": Kind.MONEY, "currency": spending.currency}
+    spent = await _one(cursor, _SPENT, what)
+    over = over_caps("limit_money", spent, spending.caps)
+    if over is not None:
+        raise over
+
+
+def over_caps(
+    reason: str, counted: dict[str, Any], caps: Sequence[Cap], more: int = 0
+) -> LimitReached | None:
+    """What is exceeded by what was counted and so many more; the case's own cap first."""
+    for cap in caps:
+        count = int(counted[cap.per]) + more
+        if count > cap.most:
+            return LimitReached(reason, per=cap.per, most=cap.most, count=count)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUsage:
+    """Usage as the steps of a segment count and ask for it: on its own session."""
+
+    session: Session
+
+    async def count(self, spender: Spender, key: str, spent: dict[Kind, int], at: datetime) -> None:
+        """Write down at once what an agent has used; the same key again counts nothing."""
+        async with self.session.pipeline() as cursor:
+            for kind, amount in spent.items():
+                await cursor.execute(_COUNT, _row(spender, f"{key}/{kind}", kind, amount, at))
+
+    async def spent(self, spender: Spender, kind: Kind, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
+        """How much of a kind was used, by `Per`."""
+        what = _values(spender, caps, now) | {"kind": kind, "currency": None}
+        return await self._one(_SPENT, what)
+
+    async def asked(self, spender: Spender, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
+        """How often people were asked to decide something, by `Per`; each revision is one."""
+        return await self._one(_ASKED, _values(spender, caps, now))
+
+    async def effort(self, case_id: str, now: datetime) -> Effort:
+        """How far a case has come."""
+        return Effort(**await self._one(_EFFORT, {"case_id": case_id, "now": now}))
+
+    async def _one(self, query: str, values: dict[str, Any]) -> dict[str, Any]:
+        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+            return await _one(cursor, query, values)
+
+
+async def _one(cursor: AsyncCursor[DictRow], query: str, values: dict[str, Any]) -> dict[str, Any]:
+    row = await (await cursor.execute(query.encode(), values)).fetchone()
+    assert row is not None, "a sum always comes"
+    return row
+
+
+def _row(spender: Spender, key: str, kind: Kind, amount: int, at: datetime) -> dict[str, Any]:
+    who = {"case_id": spender.case_id, "workflow": spender.workflow, "agent": spender.agent}
+    return who | {"id": key, "kind": kind, "amount": amount, "currency": None, "at": at}
+
+
+def _values(spender: Spender, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
+    since = {cap.per: cap.since for cap in caps}
+    return {
+        "case_id": spender.case_id,
+        "workflow": spender.workflow,
+        "agent": spender.agent,
+        "workflow_since": since.get(Per.WORKFLOW) or now,
+        "agent_since": since.get(Per.AGENT) or now,
+    }
