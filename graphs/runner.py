@@ -23,6 +23,7 @@ from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fence, open_session
 from checkpoints.worker import Drained
+from graphs.connectors import doing
 from graphs.judging import judge_on
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
@@ -145,6 +146,7 @@ class Runner:
             signers=Signers(directory=parts.people, reviews=reviews, clock=parts.clock),
             clock=parts.clock,
             ids=parts.ids,
+            persistence=doing(parts.sleep, parts.chance),
         )
         return Context(
             case=_case_state(case),

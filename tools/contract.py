@@ -131,4 +131,9 @@ class Tool:
     @property
     def connector(self) -> str:
         """The system this tool belongs to: what stands before the dot."""
-        return self.name.partition(".")[0]
+        return connector_of(self.name)
+
+
+def connector_of(tool: str) -> str:
+    """The system that a tool of this name belongs to."""
+    return tool.partition(".")[0]
