@@ -5,6 +5,7 @@ from fastapi import Depends, FastAPI
 from api import (
     audit,
     cases,
+    connectors,
     delegations,
     events,
     health,
@@ -13,6 +14,7 @@ from api import (
     review_acts,
     reviews,
     rules,
+    schedules,
     stream,
 )
 from api.access import require_access
@@ -39,7 +41,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.arrivals = Arrivals(parts)
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, audit, health),
+        *(notifications, personal, connectors, schedules, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -10,6 +10,7 @@ import typer
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
+from api.cli_schedules import schedules
 from api.cli_tables import rules
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
+app.add_typer(schedules, name="schedules")
 
 
 _EXPECTED = (

@@ -25,6 +25,8 @@ from checkpoints.errors import (
     ReviewAlreadyDecided,
     ReviewNotFound,
     RuleTableNotFound,
+    ScheduleNameTaken,
+    ScheduleNotFound,
     StaleDigest,
     UnknownCursor,
 )
@@ -38,6 +40,7 @@ from graphs.people import PeopleFileUnfit
 from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
+from graphs.ticks import ScheduleUnfit
 from nodes.edits import PatchUnfit
 from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError
@@ -54,6 +57,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     CaseNotFound: HTTPStatus.NOT_FOUND,
     ReviewNotFound: HTTPStatus.NOT_FOUND,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,
+    ScheduleNotFound: HTTPStatus.NOT_FOUND,
+    ScheduleNameTaken: HTTPStatus.CONFLICT,
+    ScheduleUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionTaken: HTTPStatus.CONFLICT,
     DraftStale: HTTPStatus.CONFLICT,
     DraftAlreadyDecided: HTTPStatus.CONFLICT,

@@ -12,6 +12,7 @@ from checkpoints.errors import DatabaseAway
 from checkpoints.queue import queue_app
 from checkpoints.reaper import Reaper
 from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
+from graphs.clockwork import Clockwork
 from graphs.deadlines import Deadlines
 from graphs.dealer import Dealer
 from graphs.notifier import Notifier
@@ -46,6 +47,7 @@ async def run_worker(
     deadlines = Deadlines(parts)
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
+        group.create_task(_every(pace.wake_every, Clockwork(parts).run, stop))
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.grow_every, grow, stop))

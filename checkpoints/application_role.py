@@ -23,6 +23,7 @@ TABLES = {
     "votes": _ADD,
     **dict.fromkeys(("cases", "commands", "reviews", "delegations", "grants", "effects"), _KEEP),
     **dict.fromkeys(("rule_tables", "sealed_values", "deliveries"), _KEEP),
+    "schedules": _ALL,
     "alembic_version": frozenset({"SELECT"}),
     **dict.fromkeys(("checkpoints", "checkpoint_blobs", "checkpoint_writes"), _ALL),
     **dict.fromkeys(("procrastinate_jobs", "procrastinate_workers"), _ALL),

@@ -56,6 +56,14 @@ class GrantUnusable(CheckpointsError):
     """There is no unused, unexpired grant for exactly this action."""
 
 
+class ScheduleNotFound(CheckpointsError):
+    """There is no such schedule."""
+
+
+class ScheduleNameTaken(CheckpointsError):
+    """There is a schedule of this name already."""
+
+
 class DeliveryNotFound(CheckpointsError):
     """There is no such notice."""
 

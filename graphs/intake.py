@@ -57,7 +57,7 @@ class Intake:
                 return known, False
         try:
             workflow = self._workflow(event)
-            data = _fitting(workflow, event.data)
+            data = fitting(workflow, event.data)
             await self._check_scope(workflow, data)
         except EventRefused as refused:
             await self._record_refusal(event, principal, refused)
@@ -166,7 +166,8 @@ def _received(case: Case, event: CloudEvent, principal: Principal) -> Event:
     )
 
 
-def _fitting(workflow: Workflow, data: Any) -> dict[str, Any]:
+def fitting(workflow: Workflow, data: Any) -> dict[str, Any]:
+    """An event's data as its workflow understands it; raises EventRefused."""
     try:
         return workflow.event.model_validate(data).model_dump(mode="json")
     except ValidationError as error:

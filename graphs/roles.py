@@ -12,7 +12,7 @@ from nodes.agent import AgentRole, Output
 from nodes.gateway import GATEWAY
 from nodes.hours import Hours
 from nodes.judge import JUDGE
-from nodes.permissions import PERSONAL_DATA, Permission, Permissions, Role, RolesUnfit, Verb
+from nodes.permissions import PERSONAL_DATA, SCHEDULES, Permission, Permissions, Role, RolesUnfit, Verb
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
 from nodes.strict_yaml import TableUnfit, load_yaml, parse_money
@@ -54,6 +54,7 @@ class _Person(_Strict):
     breaks_glass: list[str] = []
     unmasks: bool = False
     erases: bool = False
+    schedules: bool = False
     includes: list[Name] = []
 
 
@@ -133,13 +134,17 @@ class RoleFile(_Strict):
             )
             for tool in tools
         )
-        personal = tuple(
-            Permission(verb=verb, on=PERSONAL_DATA)
-            for verb, may in ((Verb.UNMASK, person.unmasks), (Verb.ERASE, person.erases))
+        others = tuple(
+            Permission(verb=verb, on=on)
+            for verb, on, may in (
+                (Verb.UNMASK, PERSONAL_DATA, person.unmasks),
+                (Verb.ERASE, PERSONAL_DATA, person.erases),
+                (Verb.SCHEDULE, SCHEDULES, person.schedules),
+            )
             if may
         )
         return Role(
-            name=name, permissions=(*decides, *glass, *plain, *personal), includes=tuple(person.includes)
+            name=name, permissions=(*decides, *glass, *plain, *others), includes=tuple(person.includes)
         )
 
     def _limit(self, text: str, place: str) -> Money:

@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     PERSON = "person"
     SERVICE = "service"
+    SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +23,8 @@ class Principal:
     """Who is asking. Roles are a person's; scopes are a service's.
 
     Attributes:
-        human: whose account it is; two accounts of one human are one pair of eyes.
+        human: whose account it is; two accounts of one human are one pair of eyes. A schedule's are those of
+            whoever made it.
     """
 
     id: str
@@ -56,10 +58,13 @@ class Verb(StrEnum):
     BREAK_GLASS = "break_glass"
     UNMASK = "unmask"
     ERASE = "erase"
+    SCHEDULE = "schedule"
 
 
 PERSONAL_DATA = "personal_data"
 """What is unmasked and erased."""
+SCHEDULES = "schedules"
+"""What is added, paused, resumed and removed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +72,8 @@ class Permission:
     """One thing that a role may do, or with `deny` may not, whatever else it holds.
 
     Attributes:
-        on: a route's name for `call`, `personal_data` for `unmask` and `erase`, a tool's for the others.
+        on: a route's name for `call`, `personal_data` for `unmask` and `erase`, `schedules` for `schedule`, a
+            tool's for the others.
         limit: the most that one deed may be about; None is without limit.
         per_day: the most that all deeds of a day may be about together; None is without limit.
     """

@@ -1,4 +1,4 @@
-"""Circuit breakers: a connector that fails again and again rests for a while, and is then tried by one call."""
+"""Circuit breakers: a connector that fails again and again rests a while, and is then tried by one call."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
