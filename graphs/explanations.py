@@ -7,9 +7,7 @@ from checkpoints.cases import Case, Status
 from checkpoints.effects import EffectRow, EffectState
 
 _STUCK = (Status.BLOCKED, Status.FAILED, Status.UNCERTAIN, Status.ESCALATED)
-_LATER = (
-    "Find out whether the system works again (GET /connectors), then send the event again under a new id."
-)
+_LATER = "See whether the system works again (GET /connectors), then send the event again under a new id."
 _LOOK = "Look in the system itself whether it was done before anything is tried again."
 _PERSON = "Look at the case yourself: no agent's answer to it could be used."
 _OWN = "Read the case's timeline, which says at which step and on which facts."

@@ -1,7 +1,8 @@
 """Circuit breakers: a connector that fails again and again rests a while, and is then tried by one call."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,7 +44,7 @@ class _Breaker:
     since: datetime
     failures: int = 0
     until: datetime | None = None
-    tried: bool = False
+    trial: asyncio.Event | None = None
 
 
 Tell = Callable[[Standing], Awaitable[None]]
@@ -69,9 +70,13 @@ class Breakers:
         until = self._of(connector).until
         return until is not None and until > self._clock()
 
-    def tried(self, connector: str) -> bool:
-        """Whether one call is trying it at this moment: how that ends is soon known."""
-        return self._of(connector).tried
+    async def trial_over(self, connector: str, within: timedelta) -> None:
+        """Wait, not longer than this, until the call that tries it at this moment has ended."""
+        trial = self._of(connector).trial
+        if trial is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within.total_seconds()):
+                    await trial.wait()
 
     def begin(self, connector: str) -> None:
         """Ask to call it; raises ConnectorRests.
@@ -83,7 +88,7 @@ class Breakers:
             raise ConnectorRests(f"{connector} has failed too often in a row and rests")
         breaker = self._of(connector)
         if breaker.until is not None:
-            breaker.until, breaker.tried = self._clock() + self._rest, True
+            breaker.until, breaker.trial = self._clock() + self._rest, asyncio.Event()
 
     @asynccontextmanager
     async def watching(self, connector: str) -> AsyncIterator[None]:
@@ -101,10 +106,11 @@ class Breakers:
     async def failed(self, connector: str) -> None:
         """Count a failure; the last one that is borne lets the connector rest, as a failed trial does."""
         breaker = self._of(connector)
-        breaker.failures, breaker.tried = breaker.failures + 1, False
+        breaker.failures += 1
         now, rested = self._clock(), breaker.until is not None
         if rested or breaker.failures >= self._most:
             breaker.until = now + self._rest
+            _end_trial(breaker)
         if breaker.until is not None and not rested:
             breaker.since = now
             await self._told(connector)
@@ -112,9 +118,10 @@ class Breakers:
     async def worked(self, connector: str) -> None:
         """It has answered: whatever was the matter is over."""
         breaker = self._of(connector)
-        breaker.failures, breaker.tried = 0, False
+        breaker.failures = 0
         if breaker.until is not None:
             breaker.until, breaker.since = None, self._clock()
+            _end_trial(breaker)
             await self._told(connector)
 
     def standings(self) -> list[Standing]:
@@ -138,3 +145,9 @@ class Breakers:
     async def _told(self, connector: str) -> None:
         if self._tell is not None:
             await self._tell(self._standing(connector))
+
+
+def _end_trial(breaker: _Breaker) -> None:
+    if breaker.trial is not None:
+        breaker.trial.set()
+        breaker.trial = None

@@ -133,19 +133,17 @@ class Registry:
         """What a question that changes nothing comes to, asked again while its system does not answer."""
         began, tried = self._persistence.monotonic(), 1
         while True:
+            if self._breakers is not None:
+                await self._breakers.trial_over(connector_of(name), self._real[name].timeout)
             try:
                 self.begin(name)
                 return await ask()
             except ToolRefused:
                 raise
             except passing:
-                if self._settled(name) or not await self._persistence.again(tried, began):
+                if self.rests(name) or not await self._persistence.again(tried, began):
                     raise
             tried += 1
-
-    def _settled(self, name: str) -> bool:
-        """Whether it rests, and nobody is about to find out that it works again."""
-        return self.rests(name) and not (self._breakers and self._breakers.tried(connector_of(name)))
 
     def _watching(self, tool: Tool) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self._breakers is None else self._breakers.watching(tool.connector)

@@ -1,17 +1,18 @@
 """What became of a call is what the gateway knows of it: a deed is never declared undone by guess."""
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from checkpoints.cases import Case, Status
-from checkpoints.effects import EffectState
+from checkpoints.effects import EffectRow, EffectState
 from nodes.execution import End
 from tests.house import House, ManualClock
 from tests.nodes.desk import at_desk, paid, wish, with_refunds
 from tools.breakers import MOST_FAILURES, REST, Breakers
-from tools.contract import Arguments, Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
+from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolRefused
 from tools.registry import Registry
 from tools.sandbox.cast import CAST
 
@@ -209,7 +210,7 @@ async def test_a_lost_question_is_asked_three_times_at_most_and_later_each_time(
 
 
 async def test_chance_spreads_the_waits(house: House) -> None:
-    waited = []
+    waited: list[list[float]] = []
     for chance in (itertools.repeat(0.0), itertools.repeat(1.0)):
         case = await house.send(SCENE, f"lost-{len(waited)}")
         waits = Waits(house, case)
@@ -258,14 +259,13 @@ async def test_a_connector_that_begins_to_rest_after_the_judgement_is_not_begun_
     async with at_desk(resting, case) as desk:
         judge = desk.context.gateway.judge
 
-        async def read_then_rest(tool: str, arguments: Arguments) -> Record:
-            record = await judge.read(tool, arguments)
-            if tool == "fraud.signals":
-                for _ in range(MOST_FAILURES):
-                    await breakers.failed("payments")
-            return record
+        async def deeds_then_rest(proposer: str, tool: str, since: datetime) -> Sequence[EffectRow]:
+            """Asked when all records have been read."""
+            for _ in range(MOST_FAILURES):
+                await breakers.failed("payments")
+            return await judge.deeds(proposer, tool, since)
 
-        gateway = replace(desk.context.gateway, judge=replace(judge, read=read_then_rest))
+        gateway = replace(desk.context.gateway, judge=replace(judge, deeds=deeds_then_rest))
         late = replace(desk, context=replace(desk.context, gateway=gateway))
         blocked = await late.execute(wish(case))
 

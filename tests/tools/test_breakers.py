@@ -1,6 +1,7 @@
 """Breakers: after failures in a row a connector rests, and is then tried by one call."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -233,33 +234,45 @@ async def test_a_write_is_called_once_whatever_becomes_of_it() -> None:
     assert breakers.rests("shop")
 
 
-async def test_a_read_beside_the_one_that_tries_waits_for_how_that_ends() -> None:
+@pytest.mark.parametrize(
+    ("answer", "ends", "calls"),
+    [(SHELF, [Shelf] * 3, 3), (AWAY, [ToolUnavailable, ConnectorRests, ConnectorRests], 1)],
+    ids=["works", "fails"],
+)
+async def test_reads_beside_the_one_that_tries_wait_for_how_that_ends(
+    answer: Record | Exception, ends: list[type[object]], calls: int
+) -> None:
     clock = ManualClock(NOW)
-    breakers, answered = await rested(clock), asyncio.Event()
+    breakers, trying = await rested(clock), asyncio.Event()
     clock.advance(REST)
+    shop = Shop(answer)
+    tool = shop.tool()
 
-    async def in_time(_arguments: Arguments, _call: Call) -> Record:
-        await answered.wait()
-        return SHELF
+    async def in_time(arguments: Arguments, call: Call) -> Record:
+        await trying.wait()
+        return await shop.perform(arguments, call)
 
-    async def answer(_seconds: float) -> None:
-        answered.set()
-        for _ in range(10):
-            await asyncio.sleep(0)
-
-    tool = Tool(
-        name="shop.shelf",
-        version="1",
-        purpose="Look at a shelf.",
-        effect=Effect.READ,
-        arguments=GetShelf,
-        result=Shelf,
-        perform=in_time,
-    )
-    waiting = Persistence(tries=3, first=timedelta(seconds=1), sleep=answer, chance=lambda: 0.5)
-    registry = Registry([tool], waiting, breakers)
+    registry = Registry([replace(tool, perform=in_time)], breakers=breakers)
     capability = registry.hand_over()
+    reads = [
+        asyncio.create_task(registry.read(capability, tool.name, GetShelf(shelf="A1"))) for _ in range(3)
+    ]
+    await asyncio.wait(reads, timeout=0)
+    trying.set()
+    found = await asyncio.gather(*reads, return_exceptions=True)
 
-    both = [registry.read(capability, "shop.shelf", GetShelf(shelf="A1")) for _ in range(2)]
+    assert [type(end) for end in found] == ends
+    assert shop.calls == calls
 
-    assert await asyncio.gather(*both) == [SHELF, SHELF]
+
+async def test_nobody_waits_longer_for_a_trial_than_for_an_answer() -> None:
+    clock = ManualClock(NOW)
+    breakers = await rested(clock)
+    clock.advance(REST)
+    breakers.begin("shop")
+    shop = Shop(SHELF)
+    hasty = replace(shop.tool(), timeout=timedelta(milliseconds=10))
+
+    with pytest.raises(ConnectorRests):
+        await read(Registry([hasty], breakers=breakers))
+    assert shop.calls == 0
