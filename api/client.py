@@ -107,10 +107,6 @@ class Client:
         """Have one that was given up sent after all."""
         return await self._call("POST", f"/notifications/{notification_id}/retry")
 
-    async def connectors(self) -> list[dict[str, Any]]:
-        """How every connector is."""
-        return list((await self._call("GET", "/connectors"))["items"])
-
     async def schedules(self) -> list[dict[str, Any]]:
         """Every schedule, by name."""
         return list((await self._call("GET", "/schedules"))["items"])

@@ -10,6 +10,7 @@ _STUCK = (Status.BLOCKED, Status.FAILED, Status.UNCERTAIN, Status.ESCALATED)
 _LATER = "See whether the system works again (GET /connectors), then send the event again under a new id."
 _LOOK = "Look in the system itself whether it was done before anything is tried again."
 _PERSON = "Look at the case yourself: no agent's answer to it could be used."
+_REST = "Part of it is done: see to the rest by hand, and do not send the event again."
 _OWN = "Read the case's timeline, which says at which step and on which facts."
 _WORDS = {
     "tool_unavailable": ("A system that is needed did not answer, though it was asked again.", _LATER),
@@ -50,7 +51,15 @@ def explanation(case: Case, effects: Sequence[EffectRow]) -> Explanation | None:
     reason = case.reason or ""
     plain = reason.removeprefix("source_").removeprefix("find_")
     happened, to_do = _WORDS.get(plain, (f"It stopped: {plain.replace('_', ' ')}.", _OWN))
-    return Explanation(happened=happened, done=_done(effects), to_do=to_do)
+    return Explanation(happened=happened, done=_done(effects), to_do=_advice(effects) or to_do)
+
+
+def _advice(effects: Sequence[EffectRow]) -> str | None:
+    """What goes before any advice by reason: nobody is to begin again what was done, or may have been."""
+    states = {effect.state for effect in effects}
+    if states & {EffectState.UNKNOWN, EffectState.INTENDED}:
+        return _LOOK
+    return _REST if EffectState.DONE in states else None
 
 
 def _done(effects: Sequence[EffectRow]) -> str:

@@ -232,6 +232,8 @@ class Gateway:
                     return await self._done(effect, found, tell, reason="found")
         except ToolError as failure:
             return await self._unknown(effect, f"find_{failure.reason}", tell, str(failure))
+        if tool.idempotent and self.registry.rests(tool.name):
+            return await self._unknown(effect, ConnectorRests.reason, tell)
         if tool.idempotent:
             in_doubt = effect.attempts > 0 and (tried > 0 or not asked)
             return await self._call(effect, tell, in_doubt=in_doubt, tried=tried)

@@ -273,6 +273,20 @@ async def test_a_connector_that_begins_to_rest_after_the_judgement_is_not_begun_
     assert (script.calls, await house.effects(case.id)) == (0, [])
 
 
+async def test_while_a_connector_rests_a_lost_deed_is_not_called_again_either(
+    house: House, clock: ManualClock
+) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_answer])
+    breakers = Breakers(clock, most=1)
+    resting = with_breakers(with_refunds(house, script.perform, find=None), breakers)
+
+    async with at_desk(resting, case) as desk:
+        lost = await desk.execute(wish(case))
+
+    assert (lost.end, lost.reason) == (End.UNKNOWN, "connector_rests")
+    assert (script.calls, await paid(house, SCENE)) == (1, [2990])
+
+
 def with_breakers(house: House, breakers: Breakers) -> House:
     """The same house with breakers around its connectors."""
     registry = Registry(house.parts.registry._real.values(), breakers=breakers)
