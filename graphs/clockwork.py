@@ -14,6 +14,7 @@ from graphs.ticks import Due, ScheduleUnfit, due
 from graphs.wiring import Parts
 from nodes.directory import DirectoryUnfit
 from nodes.permissions import SCHEDULES, Kind, Principal, Verb
+from nodes.records import UnresolvedReference
 from nodes.workflow import Workflow
 from tools.contract import ToolError
 
@@ -55,6 +56,9 @@ class Clockwork:
         except ScheduleUnfit as unfit:
             logger.warning("schedule %s: %s", schedule.id, unfit)
             await self._stop(tx, schedule, "unfit", now)
+        except (UnresolvedReference, KeyError, ValueError):  # its workflow has changed: it holds up no other
+            logger.exception("nothing can be done about schedule %s", schedule.id)
+            await self._stop(tx, schedule, "unforeseen", now)
         except EventRefused as refused:
             await self._stop(tx, schedule, refused.reason, now)
         except (ToolError, DirectoryUnfit) as away:

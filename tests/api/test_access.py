@@ -32,7 +32,7 @@ BODIES = {
     "give_information": {"json": {"text": "The second one."}},
     "decide_many": {"json": {"kind": "approve", "items": [{"review": "x", "digest": "x"}]}},
     "add_schedule": {
-        "json": {"workflow": "refund", "name": "x", "cron": "0 9 * * *", "missed": "skip", "data": {}}
+        "json": {"workflow": "refund", "name": "x", "cron": "daily", "missed": "skip", "data": {}}
     },
     "add_delegation": {
         "json": {"to": "person:max", "until": "2026-11-21T00:00:00+00:00", "reason": "On holiday."}

@@ -244,6 +244,24 @@ async def test_a_schedule_whose_maker_lost_the_right_stops(
     assert await opened(house, schedule) == []
 
 
+async def test_one_that_breaks_intake_holds_up_no_other(house: House, clock: ManualClock) -> None:
+    broken = await scheduled(house, name="a-broken")
+    schedule = await scheduled(house, LARGE, name="b-sound")
+    refund = house.parts.workflows["refund"]
+
+    def title(event: Any) -> str:
+        if event.order_id == refund_event(SMALL).data["order_id"]:
+            raise ValueError("a mistake in a workflow")
+        return refund.title(event)
+
+    mistaken = replace(house.parts, workflows={"refund": replace(refund, title=title)})
+    clock.advance(timedelta(days=1))
+
+    assert await Clockwork(mistaken).run() == 2
+    assert (await stored(house, broken)).refusal == "unforeseen"
+    assert len(await opened(house, schedule)) == 1
+
+
 async def test_one_that_is_refused_holds_up_no_other(house: House, clock: ManualClock) -> None:
     stranger = dict(refund_event(SMALL).data) | {"customer_id": refund_event(LARGE).data["customer_id"]}
     await scheduled(house, data=stranger, name="a-broken")
