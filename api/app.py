@@ -5,6 +5,7 @@ from fastapi import Depends, FastAPI
 from api import (
     audit,
     cases,
+    connectors,
     delegations,
     dossier,
     events,
@@ -18,6 +19,7 @@ from api import (
     reviews,
     rollbacks,
     rules,
+    schedules,
     stream,
 )
 from api.access import require_access
@@ -49,7 +51,8 @@ def create_app(parts: Parts) -> FastAPI:
     )
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, record, dossier, rollbacks, exceptions, halts, audit, health),
+        *(notifications, personal, record, dossier, rollbacks, exceptions, halts),
+        *(connectors, schedules, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

@@ -15,6 +15,7 @@ from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
+from api.cli_schedules import schedules
 from api.cli_tables import rules
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
@@ -51,6 +52,7 @@ app.command()(rollback)
 app.add_typer(standstills)
 for switch in (stop, release, halts):
     app.command()(switch)
+app.add_typer(schedules, name="schedules")
 
 
 _EXPECTED = (

@@ -156,6 +156,22 @@ class Client:
         """Let go on what was stopped."""
         return await self._call("DELETE", f"/halts/{halt_id}")
 
+    async def schedules(self) -> list[dict[str, Any]]:
+        """Every schedule, by name."""
+        return list((await self._call("GET", "/schedules"))["items"])
+
+    async def add_schedule(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Add a schedule."""
+        return await self._call("POST", "/schedules", json=wish)
+
+    async def change_schedule(self, schedule_id: str, what: str) -> dict[str, Any]:
+        """Pause or resume a schedule."""
+        return await self._call("POST", f"/schedules/{schedule_id}/{what}")
+
+    async def remove_schedule(self, schedule_id: str) -> dict[str, Any]:
+        """Remove a schedule."""
+        return await self._call("DELETE", f"/schedules/{schedule_id}")
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

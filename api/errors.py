@@ -31,6 +31,8 @@ from checkpoints.errors import (
     ReviewAlreadyDecided,
     ReviewNotFound,
     RuleTableNotFound,
+    ScheduleNameTaken,
+    ScheduleNotFound,
     SizeUnfit,
     StaleDigest,
     TreeDamaged,
@@ -52,6 +54,7 @@ from graphs.rollbacks import NotAllowedToRollBack, NotAtRest, PlanStale
 from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
 from graphs.standstills import CannotRetry, CaseMovedOn
+from graphs.ticks import ScheduleUnfit
 from graphs.ways_out import DeedInDoubt, NotAnOwner, NotYoursToResolve
 from graphs.withdrawals import NothingToWithdraw
 from nodes.edits import PatchUnfit
@@ -89,6 +92,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     CaseMovedOn: HTTPStatus.CONFLICT,
     NotAnOwner: HTTPStatus.UNPROCESSABLE_ENTITY,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,
+    ScheduleNotFound: HTTPStatus.NOT_FOUND,
+    ScheduleNameTaken: HTTPStatus.CONFLICT,
+    ScheduleUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionTaken: HTTPStatus.CONFLICT,
     DraftStale: HTTPStatus.CONFLICT,
     DraftAlreadyDecided: HTTPStatus.CONFLICT,

@@ -9,6 +9,7 @@ from checkpoints.effects import EffectRow
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus
 from checkpoints.votes import Vote, VoteKind
 from graphs.edits import Preview
+from graphs.explanations import explanation
 from nodes.permissions import Eligibility
 
 
@@ -185,23 +186,34 @@ class EffectOut(Shape):
     undoes: str | None
 
 
+class ExplanationOut(Shape):
+    """Why a case does not go on, in plain words."""
+
+    happened: str
+    done: str
+    to_do: str
+
+
 class CaseDetail(CaseOut):
-    """A case with its event, its reviews and its deeds."""
+    """A case with its event, its reviews and its deeds, and why it does not go on if it does not."""
 
     workflow_version: str
     event: dict[str, Any]
     reviews: list["ReviewOut"]
     effects: list[EffectOut]
+    explanation: ExplanationOut | None
 
     @classmethod
     def whole(cls, case: Case, reviews: list[Review], effects: list[EffectRow]) -> "CaseDetail":
         """The case with everything that belongs to it."""
+        why = explanation(case, effects)
         return cls(
             **CaseOut.of(case).model_dump(),
             workflow_version=case.workflow_version,
             event=case.event,
             reviews=[ReviewOut.of(review) for review in reviews],
             effects=[EffectOut.model_validate(effect) for effect in effects],
+            explanation=ExplanationOut.model_validate(why) if why else None,
         )
 
 

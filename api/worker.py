@@ -13,6 +13,7 @@ from checkpoints.queue import queue_app
 from checkpoints.reaper import Reaper
 from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
 from graphs.anchors import Anchoring
+from graphs.clockwork import Clockwork
 from graphs.deadlines import Deadlines
 from graphs.dealer import Dealer
 from graphs.halting import Switch
@@ -50,6 +51,7 @@ async def run_worker(
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
         group.create_task(_every(pace.wake_every, Switch(parts).wake, stop))
+        group.create_task(_every(pace.wake_every, Clockwork(parts).run, stop))
         group.create_task(_every(pace.reap_every, reaper.reap, stop))
         group.create_task(_every(pace.reconcile_every, reaper.reconcile, stop))
         group.create_task(_every(pace.settle_every, Reconciler(parts).run, stop))

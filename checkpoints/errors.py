@@ -99,6 +99,14 @@ class LimitReached(CheckpointsError):
         return {"limit": self.reason, "per": str(self.per), "most": self.most, "count": self.count}
 
 
+class ScheduleNotFound(CheckpointsError):
+    """There is no such schedule."""
+
+
+class ScheduleNameTaken(CheckpointsError):
+    """There is a schedule of this name already."""
+
+
 class DeliveryNotFound(CheckpointsError):
     """There is no such notice."""
 

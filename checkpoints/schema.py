@@ -265,3 +265,26 @@ rule_tables = Table(
     Index("rule_tables_in_force_key", "workflow", "tool", unique=True, postgresql_where="state = 'in_force'"),
     UniqueConstraint("workflow", "tool", "version"),
 )
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    text_column("workflow"),
+    text_column("name"),
+    text_column("cron", nullable=True),
+    text_column("timezone"),
+    text_column("missed"),
+    json_column("data"),
+    text_column("created_by"),
+    at_column("created_at", nullable=False),
+    at_column("next_at"),
+    at_column("wake_at"),
+    at_column("last_at"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    at_column("paused_at"),
+    text_column("paused_by", nullable=True),
+    text_column("refusal", nullable=True),
+    UniqueConstraint("name"),
+    Index(None, "wake_at", "id"),
+)

@@ -62,7 +62,7 @@ class Intake:
                 return known, False
         try:
             workflow = self._workflow(event)
-            data = _fitting(workflow, event.data)
+            data = fitting(workflow, event.data)
             depth = await self._depth(workflow, event, principal)
             await self._check_scope(workflow, data)
         except EventRefused as refused:
@@ -201,7 +201,8 @@ def _received(case: Case, event: CloudEvent, principal: Principal) -> Event:
     )
 
 
-def _fitting(workflow: Workflow, data: Any) -> dict[str, Any]:
+def fitting(workflow: Workflow, data: Any) -> dict[str, Any]:
+    """An event's data as its workflow understands it; raises EventRefused."""
     try:
         return workflow.event.model_validate(data).model_dump(mode="json")
     except ValidationError as error:

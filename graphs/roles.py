@@ -14,7 +14,16 @@ from nodes.gateway import GATEWAY
 from nodes.hours import Hours
 from nodes.judge import JUDGE
 from nodes.limits import CaseLimits, Limits, RollingLimits
-from nodes.permissions import CASES, PERSONAL_DATA, Permission, Permissions, Role, RolesUnfit, Verb
+from nodes.permissions import (
+    CASES,
+    PERSONAL_DATA,
+    SCHEDULES,
+    Permission,
+    Permissions,
+    Role,
+    RolesUnfit,
+    Verb,
+)
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
 from nodes.strict_yaml import TableUnfit, load_yaml, parse_money
@@ -60,6 +69,7 @@ class _Person(_Strict):
     erases: bool = False
     rolls_back: bool = False
     halts: list[HaltScope] = []
+    schedules: bool = False
     includes: list[Name] = []
 
 
@@ -180,6 +190,7 @@ class RoleFile(_Strict):
                 (Verb.UNMASK, PERSONAL_DATA, person.unmasks),
                 (Verb.ERASE, PERSONAL_DATA, person.erases),
                 (Verb.ROLL_BACK, CASES, person.rolls_back),
+                (Verb.SCHEDULE, SCHEDULES, person.schedules),
             )
             if may
         )

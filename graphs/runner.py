@@ -27,6 +27,7 @@ from checkpoints.serializer import ForeignValue
 from checkpoints.session import Session, fence, open_session
 from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
+from graphs.connectors import doing
 from graphs.halting import put_off
 from graphs.judging import judge_on
 from graphs.rollback.graph import build as build_rollback
@@ -181,6 +182,7 @@ class Runner:
             signers=Signers(directory=parts.people, reviews=reviews, clock=parts.clock),
             clock=parts.clock,
             ids=parts.ids,
+            persistence=doing(parts.sleep, parts.chance),
         )
         return Context(
             case=_case_state(case),

@@ -22,6 +22,7 @@ from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
 from graphs.configuration import ConfigurationRecord, settled
+from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.refund import refund_workflow
@@ -34,6 +35,8 @@ from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
 from tools.anchors.anchor import Anchor
+from tools.breakers import Breakers
+from tools.persistence import Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import found, open_sandbox
@@ -78,6 +81,8 @@ class Parts:
     signer: Signer
     clock: Clock
     ids: Ids
+    breakers: Breakers
+    sleep: Sleep = asyncio.sleep
     chance: Chance = random.random
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
@@ -108,7 +113,7 @@ def new_id() -> str:
 
 @asynccontextmanager
 async def open_parts(
-    settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id
+    settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[Parts]:
     """Open everything.
 
@@ -127,7 +132,8 @@ async def open_parts(
         standing_ = await _warned(database)
         sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
-        registry = Registry(sandbox_tools(sandbox))
+        breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
+        registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
         refund = held_to_tools(refund_workflow(), registry)
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped([refund], clock())
@@ -138,11 +144,13 @@ async def open_parts(
             capability=registry.hand_over(),
             workflows={refund.name: refund},
             rulebook=rulebook,
-            brain=choose_brain(settings.model),
+            brain=choose_brain(settings.model, breakers),
             people=People(settings.people_file, clock),
             signer=signer,
             clock=clock,
             ids=ids,
+            breakers=breakers,
+            sleep=sleep,
             retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, [refund.name]),
             tracer=tracer,
@@ -229,12 +237,13 @@ def signer_of(settings: Settings) -> Signer:
     return signer_at(settings.home / "log.key") if settings.log_key is None else read_signer(settings.log_key)
 
 
-def choose_brain(model: str | None) -> Brain:
+def choose_brain(model: str | None, breakers: Breakers) -> Brain:
     """The model that is configured, else the playbooks."""
     if model is None:
         return Playbooks({"triage": triage_playbook, "policy": policy_playbook})
     from langchain.chat_models import init_chat_model
 
+    from nodes.guarded_brain import GuardedBrain
     from nodes.model_brain import ModelBrain
 
-    return ModelBrain(init_chat_model(model, temperature=0), model)
+    return GuardedBrain(ModelBrain(init_chat_model(model, temperature=0), model), breakers)

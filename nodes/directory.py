@@ -29,7 +29,15 @@ class Directory(Protocol):
         """Who holds a role, or is this actor, and has an address; raises DirectoryUnfit."""
 
 
+def acting_for(actor: str) -> str:
+    """Who acts: of `schedule:<id>/person:…` the person who made the schedule."""
+    if actor.startswith(f"{Kind.SCHEDULE}:"):
+        return actor.partition("/")[2]
+    return actor
+
+
 def eyes_of(directory: Directory, actor: str) -> str:
     """Whose eyes are behind an actor; of an account that is gone, the human whose name it bore."""
+    actor = acting_for(actor)
     person = directory.person(actor)
     return actor.removeprefix(f"{Kind.PERSON}:") if person is None else person.eyes

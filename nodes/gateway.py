@@ -24,7 +24,9 @@ from nodes.sealing import sealed
 from nodes.shapes import Json
 from nodes.signature import Signature
 from nodes.signers import Signers, asked_by
+from tools.breakers import ConnectorRests
 from tools.contract import Call, Record, ToolError, ToolRefused
+from tools.persistence import ONCE, Persistence
 from tools.registry import Capability, Registry
 
 MOST_REVISIONS = 8
@@ -51,6 +53,7 @@ class Gateway:
     signers: Signers
     clock: Callable[[], datetime]
     ids: Callable[[], str]
+    persistence: Persistence = ONCE
 
     async def execute(self, case: Json, proposal: Proposal, shown: Json, tell: Tell) -> Execution:
         """Run a proposal if the rules allow it now, or people granted exactly this action.
@@ -69,6 +72,8 @@ class Gateway:
         signature = await self._signature(proposal)
         if signature is not None and (refusal := signature.refusal()):
             return refusal
+        if self.registry.rests(proposal.tool):
+            return Execution(end=End.BLOCKED, reason=ConnectorRests.reason)
         async with self._alone(proposal, self._windows(case, proposal)):
             return await self._judged(case, proposal, signature, shown, tell)
 
@@ -104,7 +109,7 @@ class Gateway:
         grant = signature.grant if signature else None
         async with self._alone(proposal, self._agents_window(proposal)):
             judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
-            obstacle = await self._obstacle(judgement, signature, shown, case)
+            obstacle = await self._obstacle(judgement, signature, shown, case) or self._resting(proposal)
             if obstacle is None:
                 begun = await self._begin(judgement, grant or self._automatic(judgement), tell)
         if obstacle is None:
@@ -152,6 +157,14 @@ class Gateway:
             )
             if same and effect.state is not EffectState.FAILED:
                 return Execution(end=End.BLOCKED, reason="already_done_in_this_case")
+        return None
+
+    def _resting(self, proposal: Proposal) -> Execution | None:
+        """Whether the connector is left alone: then nothing is begun, rather than begun and failed."""
+        try:
+            self.registry.begin(proposal.tool)
+        except ConnectorRests as rests:
+            return Execution(end=End.BLOCKED, reason=rests.reason)
         return None
 
     def _automatic(self, judgement: Judgement) -> Grant:
@@ -226,7 +239,8 @@ class Gateway:
             case EffectState.INTENDED | EffectState.UNKNOWN:
                 return await self._reconcile(effect, tell)
 
-    async def _reconcile(self, effect: EffectRow, tell: Tell) -> Execution:
+    async def _reconcile(self, effect: EffectRow, tell: Tell, tried: int = 0) -> Execution:
+        """Ask what became of a deed; repeat it if it never happened, or if twice is as good as once."""
         tool = self.registry.describe(effect.tool)
         asked = self.registry.can_find(effect.tool)
         try:
@@ -238,12 +252,20 @@ class Gateway:
             return await self._unknown(effect, f"find_{failure.reason}", tell, str(failure))
         if await self.ledger.halted(self.judge.workflow.name, effect):
             return Execution(end=End.HALTED, reason="halted")
+        if tool.idempotent and self.registry.rests(tool.name):
+            return await self._unknown(effect, ConnectorRests.reason, tell)
         if tool.idempotent:
-            return await self._call(effect, tell, in_doubt=effect.attempts > 0 and not asked)
+            in_doubt = effect.attempts > 0 and (tried > 0 or not asked)
+            return await self._call(effect, tell, in_doubt=in_doubt, tried=tried)
         return await self._unknown(effect, "no_answer", tell)
 
-    async def _call(self, effect: EffectRow, tell: Tell, *, in_doubt: bool = False) -> Execution:
-        """Call the tool; while an earlier call is in doubt, a refusal of this one settles nothing."""
+    async def _call(
+        self, effect: EffectRow, tell: Tell, *, in_doubt: bool = False, tried: int = 0
+    ) -> Execution:
+        """Call the tool; while an earlier call is in doubt, a refusal of this one settles nothing.
+
+        An answer that is lost is looked for after a while, and the call repeated if it may be.
+        """
         refused = self._unknown if in_doubt else self._failed
         tool = self.registry.describe(effect.tool)
         if tool.version != effect.tool_version:
@@ -262,6 +284,8 @@ class Gateway:
         except ToolRefused as refusal:
             return await refused(effect, refusal.reason, tell, str(refusal))
         except ToolError as failure:
+            if await self.persistence.again(tried + 1):
+                return await self._reconcile(replace(effect, attempts=effect.attempts + 1), tell, tried + 1)
             return await self._unknown(effect, failure.reason, tell, str(failure))
         return await self._done(effect, record, tell, reason="done")
 

@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     PERSON = "person"
     SERVICE = "service"
+    SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +23,8 @@ class Principal:
     """Who is asking. Roles are a person's; scopes are a service's.
 
     Attributes:
-        human: whose account it is; two accounts of one human are one pair of eyes.
+        human: whose account it is; two accounts of one human are one pair of eyes. A schedule's are those of
+            whoever made it.
     """
 
     id: str
@@ -59,12 +61,15 @@ class Verb(StrEnum):
     ROLL_BACK = "roll_back"
     RESOLVE = "resolve"
     HALT = "halt"
+    SCHEDULE = "schedule"
 
 
 PERSONAL_DATA = "personal_data"
 """What is unmasked and erased."""
 CASES = "cases"
 """What is rolled back."""
+SCHEDULES = "schedules"
+"""What is added, paused, resumed and removed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +78,7 @@ class Permission:
 
     Attributes:
         on: a route's name for `call`, `personal_data` for `unmask` and `erase`, `cases` for `roll_back`,
+            `schedules` for `schedule`,
             a kind of target (`everything`, `workflow` …) for `halt`, a tool's for the others.
         limit: the most that one deed may be about; None is without limit.
         per_day: the most that all deeds of a day may be about together; None is without limit.

@@ -15,7 +15,7 @@ from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
 from tests.databases import OURS, SANDBOX, as_owner, clone, make_templates
-from tests.house import PEOPLE, House, ManualClock, require_honest_record
+from tests.house import PEOPLE, House, ManualClock, at_once, require_honest_record
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def settings(database_url: str, sandbox_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def parts(settings: Settings, clock: ManualClock) -> AsyncIterator[Parts]:
     """The opened parts; when the test is over, what it did must be on the record."""
-    async with open_parts(settings, clock=clock) as opened:
+    async with open_parts(settings, clock=clock, sleep=at_once) as opened:
         yield opened
         await require_honest_record(opened)
 

@@ -47,6 +47,10 @@ class ManualClock:
         self.now += by
 
 
+async def at_once(_seconds: float) -> None:
+    """What waits for a connector between two tries does not wait in tests."""
+
+
 @dataclass(slots=True)
 class House:
     """Countersign in process: the same parts, with the worker's turn taken by hand."""

@@ -149,7 +149,7 @@ class Tool:
     @property
     def connector(self) -> str:
         """The system this tool belongs to: what stands before the dot."""
-        return self.name.partition(".")[0]
+        return connector_of(self.name)
 
     @property
     def reversibility(self) -> Reversibility:
@@ -167,3 +167,8 @@ def worst(chain: Iterable[Reversibility]) -> Reversibility:
     """The class of a chain of deeds: that of its worst link; of no deeds, read-only."""
     order = tuple(Reversibility)
     return max(chain, key=order.index, default=Reversibility.READ_ONLY)
+
+
+def connector_of(tool: str) -> str:
+    """The system that a tool of this name belongs to."""
+    return tool.partition(".")[0]

@@ -1,10 +1,13 @@
 """The registry: the tools there are, and the one door through which they can be called."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
+from tools.breakers import Breakers
 from tools.contract import (
     Arguments,
     Call,
@@ -15,7 +18,12 @@ from tools.contract import (
     ToolError,
     ToolRefused,
     ToolUnavailable,
+    connector_of,
 )
+from tools.persistence import ONCE, Persistence
+
+T = TypeVar("T")
+Find = Callable[[str], Awaitable[Record | None]]
 
 
 class UnknownTool(ToolRefused):
@@ -37,7 +45,10 @@ class Capability:
 class Registry:
     """Tools by name. Whoever looks one up gets its description, with nothing in it that can be called."""
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
+    def __init__(
+        self, tools: Iterable[Tool], persistence: Persistence = ONCE, breakers: Breakers | None = None
+    ) -> None:
+        self._persistence, self._breakers = persistence, breakers
         self._real: Mapping[str, Tool] = _by_name(tools)
         self._shown = {name: replace(tool, perform=_refuse, find=None) for name, tool in self._real.items()}
         self._capability: Capability | None = None
@@ -70,22 +81,25 @@ class Registry:
         tool = self._held(capability, name)
         if type(arguments) is not tool.arguments:
             raise ToolRefused(f"{name} takes {tool.arguments.__name__}, not {type(arguments).__name__}")
-        answer = await _within(tool, tool.perform(arguments, call))
-        if not isinstance(answer, tool.result):
-            raise _failure(tool)(f"{name} answered with {type(answer).__name__}, not {tool.result.__name__}")
+        async with self._watching(tool):
+            answer = await _within(tool, tool.perform(arguments, call))
+            if not isinstance(answer, tool.result):
+                said = type(answer).__name__
+                raise _failure(tool)(f"{name} answered with {said}, not {tool.result.__name__}")
         return answer
 
     async def read(self, capability: Capability, name: str, arguments: Arguments) -> Record:
-        """Ask a tool that only reads.
+        """Ask a tool that only reads, more than once if its system does not answer.
 
         Raises:
             NoCapability: the caller does not hold the capability, or the tool does more than read.
             ToolRefused: there is no such record.
-            ToolUnavailable: the system does not answer, or answers nonsense.
+            ToolUnavailable: the system does not answer, answers nonsense, or rests.
         """
         if self.describe(name).effect is not Effect.READ:
             raise NoCapability(f"{name} does more than read")
-        return await self.call(capability, name, arguments, Call(key="read"))
+        asked = partial(self.call, capability, name, arguments, Call(key="read"))
+        return await self._persisted(name, asked, ToolUnavailable)
 
     async def find(self, capability: Capability, name: str, key: str) -> Record | None:
         """The result of the deed done under this key, None if it never happened.
@@ -96,10 +110,43 @@ class Registry:
         tool = self._held(capability, name)
         if tool.find is None:
             raise ToolError(f"{name} cannot be asked what became of a call")
-        answer = await _within(tool, tool.find(key))
-        if answer is not None and not isinstance(answer, tool.result):
-            raise ToolError(f"{name} was asked what became of a call and answered {type(answer).__name__}")
+        return await self._persisted(name, partial(self._find, tool, tool.find, key), ToolError)
+
+    async def _find(self, tool: Tool, find: Find, key: str) -> Record | None:
+        async with self._watching(tool):
+            answer = await _within(tool, find(key))
+            if answer is not None and not isinstance(answer, tool.result):
+                said = type(answer).__name__
+                raise ToolError(f"{tool.name} was asked what became of a call and answered {said}")
         return answer
+
+    def rests(self, name: str) -> bool:
+        """Whether the tool's connector is left alone for now."""
+        return self._breakers is not None and self._breakers.rests(connector_of(name))
+
+    def begin(self, name: str) -> None:
+        """Ask to call a tool of this connector; raises ConnectorRests. Who may, then calls without asking."""
+        if self._breakers is not None:
+            self._breakers.begin(connector_of(name))
+
+    async def _persisted(self, name: str, ask: Callable[[], Awaitable[T]], passing: type[ToolError]) -> T:
+        """What a question that changes nothing comes to, asked again while its system does not answer."""
+        began, tried = self._persistence.monotonic(), 1
+        while True:
+            if self._breakers is not None:
+                await self._breakers.trial_over(connector_of(name), self._real[name].timeout)
+            try:
+                self.begin(name)
+                return await ask()
+            except ToolRefused:
+                raise
+            except passing:
+                if self.rests(name) or not await self._persistence.again(tried, began):
+                    raise
+            tried += 1
+
+    def _watching(self, tool: Tool) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._breakers is None else self._breakers.watching(tool.connector)
 
     def can_find(self, name: str) -> bool:
         """Whether the tool can be asked what became of a call."""

@@ -48,6 +48,9 @@ BODIES = {
     "assign_review": {"json": {"to": "person:lee"}},
     "give_information": {"json": {"text": "The second one."}},
     "decide_many": {"json": {"kind": "approve", "items": [{"review": "x", "digest": "x"}]}},
+    "add_schedule": {
+        "json": {"workflow": "refund", "name": "x", "cron": "daily", "missed": "skip", "data": {}}
+    },
     "add_delegation": {
         "json": {"to": "person:max", "until": "2026-11-21T00:00:00+00:00", "reason": "On holiday."}
     },
@@ -103,6 +106,12 @@ WRITTEN_BY_HAND = {
         "cancel_exception",
         "hand_over_exception",
         "cancel_case",
+        "list_connectors",
+        "list_schedules",
+        "add_schedule",
+        "remove_schedule",
+        "pause_schedule",
+        "resume_schedule",
     },
     "shop": {
         *("receive_event", "give_information", "list_cases", "get_case", "get_timeline", "list_verdicts"),

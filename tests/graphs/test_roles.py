@@ -6,7 +6,7 @@ import pytest
 
 from graphs.refund import refund_workflow
 from graphs.roles import load_roles, read_text
-from nodes.permissions import CASES, NotPermitted, Verb
+from nodes.permissions import CASES, PERSONAL_DATA, SCHEDULES, NotPermitted, Verb
 from nodes.strict_yaml import TableUnfit
 from tests.house import House
 from tests.nodes.desk import at_desk
@@ -50,6 +50,23 @@ def test_who_may_ask_for_a_rollback_is_this_and_nobody_else() -> None:
     permissions = refund_workflow().permissions
     may = {name for name in permissions.roles if permissions.decide((name,), Verb.ROLL_BACK, CASES).allowed}
     assert may == {"support_lead", "finance", "team_lead"}
+
+
+BESIDE_TOOLS = {
+    ("privacy_officer", Verb.UNMASK): {PERSONAL_DATA},
+    ("privacy_officer", Verb.ERASE): {PERSONAL_DATA},
+    ("team_lead", Verb.SCHEDULE): {SCHEDULES},
+}
+"""All that anybody may do with what is no tool."""
+
+
+def test_every_role_may_do_this_beside_tools_and_nothing_else() -> None:
+    permissions = refund_workflow().permissions
+
+    for role in (*permissions.roles, "agent:", "person", "anybody", ""):
+        for verb in Verb:
+            what = {on for on in (PERSONAL_DATA, SCHEDULES) if permissions.decide((role,), verb, on).allowed}
+            assert what == BESIDE_TOOLS.get((role, verb), set()), (role, verb)
 
 
 async def test_a_record_that_the_judge_may_not_read_is_not_read(house: House) -> None:

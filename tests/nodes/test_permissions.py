@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodes import eligibility as eligible
+from nodes.directory import acting_for
 from nodes.eligibility import Lent
 from nodes.permissions import (
     Eligibility,
@@ -209,11 +210,22 @@ def test_an_answer_has_its_reason_and_a_role_only_if_it_is_yes(question: Questio
 
 
 @UNHURRIED
-@given(QUESTIONS)
-def test_a_service_never_decides(question: Question) -> None:
-    answer = question.asked_by(kind=Kind.SERVICE).answer()
+@given(QUESTIONS, st.sampled_from([kind for kind in Kind if kind is not Kind.PERSON]))
+def test_neither_a_service_nor_a_schedule_ever_decides(question: Question, kind: Kind) -> None:
+    answer = question.asked_by(kind=kind).answer()
 
     assert (answer.allowed, answer.why) == (False, "only people decide")
+
+
+def test_the_eyes_of_a_schedule_are_those_of_whoever_made_it() -> None:
+    schedule = Principal(id="s1/person:lee", kind=Kind.SCHEDULE, name="Morning", human="lee")
+
+    assert (schedule.actor, schedule.eyes, acting_for(schedule.actor)) == (
+        "schedule:s1/person:lee",
+        LEE.eyes,
+        LEE.actor,
+    )
+    assert acting_for("service:schedule:x/person:lee") == "service:schedule:x/person:lee"
 
 
 @UNHURRIED

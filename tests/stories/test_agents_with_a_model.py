@@ -161,7 +161,7 @@ async def test_the_model_from_the_environment_is_the_brain(
     script = by_tool({"Triage": in_turn(structured(TRIAGE)), "Assessment": in_turn(structured(POLICY))})
     async with openai_server(script) as server:
         _point_environment_at(server, monkeypatch)
-        house = House(replace(parts, brain=choose_brain(BRAIN)))
+        house = House(replace(parts, brain=choose_brain(BRAIN, parts.breakers)))
         case = await house.after(SMALL)
 
         assert case.status is Status.CLOSED
@@ -176,7 +176,7 @@ async def test_the_model_from_the_environment_is_asked_again_twice_and_no_more(
 ) -> None:
     async with openai_server(in_turn(broken())) as server:
         _point_environment_at(server, monkeypatch)
-        house = House(replace(parts, brain=choose_brain(BRAIN)))
+        house = House(replace(parts, brain=choose_brain(BRAIN, parts.breakers)))
         case = await house.after(SMALL)
 
         assert (case.status, case.reason) == (Status.UNCERTAIN, "model_unavailable")
