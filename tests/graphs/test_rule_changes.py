@@ -139,7 +139,7 @@ async def test_a_broken_draft_is_refused_and_what_is_in_force_stays(
         await changes.draft("refund", text, "A try.", KIT)
     assert await in_force(changes) == before
     async with changes.parts.database.transaction() as tx:
-        assert len((await list_tables(tx, limit=10)).items) == 2
+        assert len((await list_tables(tx, limit=10)).items) == 4
 
 
 async def test_a_draft_is_decided_once_even_by_two_at_once(house: House, changes: RuleChanges) -> None:
