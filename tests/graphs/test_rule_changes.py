@@ -60,6 +60,8 @@ async def test_what_is_shipped_is_in_force_at_the_first_start_and_on_the_record(
     assert {event["tool"] for event in await told(house, "rules.in_force")} == {
         "payments.refund",
         "tickets.reply",
+        "payments.reverse_refund",
+        "tickets.retract_reply",
     }
 
 
