@@ -36,8 +36,8 @@ class BatchIn(Strict):
     """Whose deeds, why, and which plan was seen; with `dry_run` nothing is started."""
 
     workflow: Annotated[str, Field(pattern="^[a-z_]{1,40}$")]
-    since: Annotated[AwareDatetime, Field(alias="from")]
-    until: Annotated[AwareDatetime, Field(alias="to")]
+    since: Annotated[AwareDatetime, Field(alias="from", strict=False)]
+    until: Annotated[AwareDatetime, Field(alias="to", strict=False)]
     agent: Annotated[str, Field(pattern="^agent:[a-z_]{1,40}$")] | None = None
     agent_version: Annotated[str, Field(max_length=40)] | None = None
     rules_digest: Digest | None = None

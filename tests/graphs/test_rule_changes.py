@@ -60,6 +60,8 @@ async def test_what_is_shipped_is_in_force_at_the_first_start_and_on_the_record(
     assert {event["tool"] for event in await told(house, "rules.in_force")} == {
         "payments.refund",
         "tickets.reply",
+        "payments.reverse_refund",
+        "tickets.retract_reply",
     }
 
 
@@ -139,7 +141,7 @@ async def test_a_broken_draft_is_refused_and_what_is_in_force_stays(
         await changes.draft("refund", text, "A try.", KIT)
     assert await in_force(changes) == before
     async with changes.parts.database.transaction() as tx:
-        assert len((await list_tables(tx, limit=10)).items) == 2
+        assert len((await list_tables(tx, limit=10)).items) == 4
 
 
 async def test_a_draft_is_decided_once_even_by_two_at_once(house: House, changes: RuleChanges) -> None:
