@@ -285,7 +285,7 @@ class Gateway:
             return await refused(effect, refusal.reason, tell, str(refusal))
         except ToolError as failure:
             if await self.persistence.again(tried + 1):
-                return await self._reconcile(replace(effect, attempts=effect.attempts + 1), tell, tried + 1)
+                return await self._reconcile(effect, tell, tried + 1)
             return await self._unknown(effect, failure.reason, tell, str(failure))
         return await self._done(effect, record, tell, reason="done")
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 _LONGEST_SEARCH = 4000
 """Days; longer than the most working time a table can name takes at one hour a week."""
+_A_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +53,26 @@ class Hours:
 
     def _of(self, day: date) -> tuple[datetime, datetime]:
         """The working hours of a day, empty on a free one, in UTC."""
-        opens = datetime.combine(day, self.opens, self.zone).astimezone(UTC)
+        opens = self._instant(day, self.opens)
         if day.weekday() not in self.days or day in self.holidays:
             return opens, opens
-        return opens, datetime.combine(day, self.closes, self.zone).astimezone(UTC)
+        return opens, self._instant(day, self.closes)
+
+    def _instant(self, day: date, at: time) -> datetime:
+        """When the clock shows this, in UTC; a time that it skips is when it skips it."""
+        local = datetime.combine(day, at, self.zone)
+        shown = local.astimezone(UTC)
+        if shown.astimezone(self.zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+            return shown
+        before, after_ = local.replace(fold=1).astimezone(UTC), shown
+        old = before.astimezone(self.zone).utcoffset()
+        while after_ - before > _A_SECOND:
+            middle = before + (after_ - before) / 2
+            if middle.astimezone(self.zone).utcoffset() == old:
+                before = middle
+            else:
+                after_ = middle
+        return after_.replace(microsecond=0)
 
 
 def after(start: datetime, length: timedelta, hours: Hours | None) -> datetime:

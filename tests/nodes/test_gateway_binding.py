@@ -143,7 +143,7 @@ class TaskStory(Story):
     """A story of a task that only exists in this test."""
 
     def __init__(self, context: Context) -> None:
-        self._task_id = "task"
+        self.task_id = "task"
         self._context = context
         self._actor = "gateway"
         self.events = []

@@ -95,7 +95,7 @@ async def test_a_question_that_was_lost_is_asked_again_under_the_same_key(house:
         event for event in await house.events(case.id) if event["kind"] in {"effect.unknown", "effect.done"}
     ]
     told = [(event["kind"], event["data"]["attempts"]) for event in ends]
-    assert told == [("effect.unknown", 1), ("effect.done", 2)]
+    assert told == [("effect.done", 2)]
 
 
 async def test_what_can_only_be_repeated_is_repeated_under_the_same_key(house: House) -> None:

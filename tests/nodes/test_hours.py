@@ -43,10 +43,15 @@ def hours(draw: st.DrawFn) -> Hours:
 
 
 def is_open(team: Hours, minute: datetime) -> bool:
-    """Whether a minute is a working one: what the clock on the wall shows is all that is asked."""
+    """Whether a minute is a working one: what counts is the latest the clock has shown.
+
+    Who has opened, or gone home, does not begin the day again when the clock is put back.
+    """
     wall = minute.astimezone(team.zone)
     free = wall.weekday() not in team.days or wall.date() in team.holidays
-    return not free and team.opens <= wall.time() < team.closes
+    again = range(61) if wall.fold else range(1)
+    shown = max((minute - number * MINUTE).astimezone(team.zone).time() for number in again)
+    return not free and team.opens <= shown < team.closes
 
 
 def working(team: Hours, start: datetime) -> Iterator[datetime]:
@@ -190,3 +195,15 @@ def test_hours_are_read_as_they_are_written() -> None:
         closes=time(17),
         holidays=frozenset({date(2026, 12, 25)}),
     )
+
+
+def test_a_team_that_opens_in_an_hour_that_is_skipped_opens_when_it_is_skipped() -> None:
+    night = Hours(
+        zone=ZoneInfo("Europe/Berlin"), days=frozenset(range(7)), opens=time(2, 15), closes=time(4, 0)
+    )
+    skipped = datetime(2026, 3, 29, 1, tzinfo=UTC)  # 02:00 there, which is 03:00
+
+    assert night.after(datetime(2026, 3, 29, tzinfo=UTC), timedelta(minutes=1)) == skipped + timedelta(
+        minutes=1
+    )
+    assert night.between(skipped - timedelta(hours=1), skipped + timedelta(hours=5)) == timedelta(hours=1)

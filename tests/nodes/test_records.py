@@ -18,6 +18,7 @@ from graphs.refund.records import RefundRequest, RefundTarget
 from nodes.judge import Judge, no_decision, no_deeds
 from nodes.marks import MASK, mark_of, masked
 from nodes.records import UnresolvedReference, View, as_evidence, reference, trust_of
+from nodes.undoing import Deed
 from nodes.workflow import Workflow
 from tests.seals import a_seal
 from tools.contract import Arguments, FieldClass, Marked, Record, Trust
@@ -174,6 +175,7 @@ REFUND_RECORDS: dict[str, type[BaseModel]] = {
     "fraud": FraudSignals,
     "history": CustomerRefunds,
     "target": RefundTarget,
+    "deed": Deed,
 }
 
 
