@@ -120,7 +120,7 @@ async def test_a_body_that_does_not_fit_changes_nothing(desk: Door, way: str, bo
 
 async def test_of_a_deed_in_doubt_its_key_is_shown_and_asked_back(desk: Door) -> None:
     case_id = await desk.opened(SMALL)
-    await with_refunds(desk.house, lose_the_answer).work()
+    await with_refunds(desk.house, lose_the_answer, find=None, idempotent=False).work()
     (one,) = await standing(desk, "tess", case_id=case_id)
     (deed,) = one["in_doubt"]
     assert (deed["tool"], deed["state"]) == ("payments.refund", "unknown")

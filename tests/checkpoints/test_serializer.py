@@ -253,7 +253,7 @@ async def test_what_travels_beside_a_checkpoint_is_only_what_names_it(house: Hou
 
 
 @pytest.mark.parametrize("table", ["checkpoint_blobs", "checkpoint_writes"])
-async def test_a_poisoned_thread_fails_in_the_open_and_does_nothing(
+async def test_a_poisoned_thread_is_blocked_in_the_open_and_does_nothing(
     house: House, tmp_path: Path, table: str
 ) -> None:
     case = await house.after("clean_120_00_1")
@@ -264,6 +264,6 @@ async def test_a_poisoned_thread_fails_in_the_open_and_does_nothing(
     await house.work()
 
     case = await house.case(case.id)
-    assert (case.status, case.reason, case.owner) == (Status.FAILED, "unexpected_error", "operations")
+    assert (case.status, case.reason, case.owner) == (Status.BLOCKED, "foreign_checkpoint", "operations")
     assert not (tmp_path / "made").exists()
     assert await house.refunds(CAST["clean_120_00_1"].order_id) == []

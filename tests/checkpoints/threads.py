@@ -138,6 +138,7 @@ class Thread:
             "against": None,
             "due_seconds": 28800,
             "due_working": False,
+            "hold_seconds": 0,
             "remind_at": at,
             "action": {"tool": "payments.refund"},
             "digest": "d1",

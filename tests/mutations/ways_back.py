@@ -1,6 +1,6 @@
 """What guards the ways back: undo, rollback, and the ways out of exceptions."""
 
-from tests.mutations.mutation import API, GRAPHS, NODES, STORIES, Mutation, controls
+from tests.mutations.mutation import API, NODES, STORIES, Mutation, controls
 
 ROLLBACKS = (f"{STORIES}/test_rollback.py", f"{API}/test_rollbacks.py")
 HOLDS = (f"{STORIES}/test_holds.py",)
@@ -30,7 +30,7 @@ CONTROLS: list[Mutation] = [
             "what is irreversible is never automatic",
             "if needs_people(self.registry.describe(judgement.proposal.tool)):",
             "if False:",
-            ("tests/tools/test_do_undo.py", f"{NODES}/test_gateway.py", *HOLDS, *ROLLBACKS),
+            (f"{NODES}/test_irreversible.py",),
         ),
     ),
     *controls(
@@ -40,7 +40,7 @@ CONTROLS: list[Mutation] = [
             "no table lets go by itself what is irreversible",
             "    if not needs_people(tool):\n        return []",
             "    return []",
-            ("tests/tools/test_do_undo.py", f"{NODES}/test_rule_lint.py", f"{GRAPHS}/test_rule_changes.py"),
+            (f"{NODES}/test_irreversible.py",),
         ),
     ),
     *controls(
