@@ -191,6 +191,7 @@ class ExplanationOut(Shape):
 
     happened: str
     done: str
+    not_done: str
     to_do: str
 
 

@@ -53,7 +53,13 @@ SAYS = {
     "arguments_erased": Words("Personal data that the action needs was erased.", _NOT_THIS, _BY_PEOPLE),
     "outcome_unknown": Words("The call to the system ended without an answer.", _DOUBT, _LOOK),
     "no_answer": Words("The system cannot say what became of the action.", _DOUBT, _LOOK),
+    "connector_rests": _AWAY._replace(
+        happened="A system has failed too often in a row and is left alone for a while."
+    ),
     # An agent or its model.
+    "model_rests": _MODEL._replace(
+        happened="The model has been away too often in a row and is left alone for a while."
+    ),
     "model_timeout": _MODEL._replace(happened="The model did not answer in time."),
     "model_unavailable": _MODEL._replace(happened="The model is not available."),
     "model_answer_unfit": _MODEL._replace(happened="What the model answered does not fit."),
@@ -100,6 +106,41 @@ SAYS = {
     "review_rejected": _SIGNED._replace(happened="People said no."),
     "review_expired": _SIGNED._replace(happened="Nobody decided in time."),
     "review_superseded": _SIGNED._replace(happened="The review was withdrawn."),
+    "grant_not_usable_yet": _SIGNED._replace(happened="What people decided can still be taken back."),
+    "irreversible_needs_people": _RULES._replace(
+        happened="The action cannot be taken back, and no person has signed it."
+    ),
+    "halted": Words(
+        "Somebody has stopped this.", _NOT_THIS, "It goes on by itself when they let it (countersign halts)."
+    ),
+    # Limits.
+    "limit_": Words("The case has used up what it may use.", _NOT_THIS, _BY_PEOPLE),
+    "too_many_asks": Words(
+        "People were asked too often, for this case or by this agent.",
+        "Nobody was asked again.",
+        "Decide it yourself: resolve it by hand, or cancel it.",
+    ),
+    # Taking back.
+    "nothing_to_undo": _RULES._replace(happened="There is nothing that could be taken back."),
+    "window_over": _RULES._replace(happened="It is too late to take this back."),
+    "plan_stale": Words(
+        "Something was done between the plan and the rollback.", "Nothing was taken back.", "Plan it anew."
+    ),
+    "nothing_to_roll_back": Words(
+        "Nothing of this case can be taken back any more.",
+        "Nothing was taken back.",
+        "Settle it outside, then resolve it by hand.",
+    ),
+    "partly_rolled_back": Words(
+        "Not everything could be taken back; the record says what was left and why.",
+        "What is left was not taken back.",
+        "Settle the rest outside, then resolve it by hand.",
+    ),
+    "rollback_failed": Words(
+        "What should be taken back could not be; the record says why.",
+        "Nothing was taken back.",
+        "Ask for the rollback again, or settle it outside and resolve it by hand.",
+    ),
     "facts_keep_moving": Words("The facts changed each time before it could be done.", _NOT_THIS, _LATER),
     # The machinery.
     "unexpected_error": Words(
@@ -112,6 +153,11 @@ SAYS = {
         "The step was not finished; what it had begun is in the case's deeds.",
         "Have an engineer look, then retry: no deed is done twice.",
     ),
+    "foreign_checkpoint": Words(
+        "A checkpoint of this case holds what none of ours does: somebody may have written it.",
+        "Nothing of it was carried out.",
+        "Tell whoever looks after security, then cancel it.",
+    ),
     "stalled": Words(
         "The case did not move on.", "The next step was not done.", "Have an engineer look, then retry."
     ),
@@ -123,7 +169,7 @@ _BY_STATUS = {
     Status.FAILED: Words("An action failed.", _NOT_THIS, _LATER),
     Status.ESCALATED: Words("People have to look at this.", _NOTHING, _BY_PEOPLE),
 }
-_PREFIXES = ("source_", "find_")
+_PREFIXES = ("source_", "find_", "limit_")
 
 
 def words_for(status: Status, reason: str, *, doubtful: bool = False) -> Words:

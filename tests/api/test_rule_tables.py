@@ -33,7 +33,9 @@ async def test_a_draft_is_shown_with_its_difference_and_put_in_force_by_another_
     assert sorted((table["tool"], table["state"]) for table in tables) == [
         ("payments.refund", "in_force"),
         ("payments.refund", "retired"),
+        ("payments.reverse_refund", "in_force"),
         ("tickets.reply", "in_force"),
+        ("tickets.retract_reply", "in_force"),
     ]
     assert [t["version"] for t in (await door.get("lee", "/rules", state="retired"))["items"]] != ["stricter"]
 

@@ -51,36 +51,36 @@ REFUND, REPLY = "payments.refund", "tickets.reply"
 @pytest.mark.parametrize(
     ("status", "reason", "effects", "done", "to_do"),
     [
-        (Status.BLOCKED, "connector_rests", [], "Nothing was done.", "send the event again"),
+        (Status.BLOCKED, "connector_rests", [], "Nothing was done.", "Retry"),
         (
             Status.BLOCKED,
             "connector_rests",
             [deed(REFUND, EffectState.DONE)],
             "payments.refund was done.",
-            "do not send the event again",
+            "Retry",
         ),
         (
             Status.UNCERTAIN,
             "find_connector_rests",
             [deed(REFUND, EffectState.UNKNOWN)],
             "It is not known whether payments.refund was done.",
-            "Look in the system itself",
+            "Look in that system whether it was done",
         ),
         (
             Status.UNCERTAIN,
             "outcome_unknown",
             [deed(REFUND, EffectState.DONE), deed(REPLY, EffectState.UNKNOWN)],
             "payments.refund was done. It is not known whether tickets.reply was done.",
-            "Look in the system itself",
+            "Look in that system whether it was done",
         ),
         (
             Status.FAILED,
             "tool_refused",
             [deed(REFUND, EffectState.FAILED)],
             "payments.refund was not done.",
-            "Mend what it refused for",
+            "Retry once that is mended",
         ),
-        (Status.ESCALATED, "fraud_signals", [], "Nothing was done.", "Read the case's timeline"),
+        (Status.ESCALATED, "fraud_signal", [], "Nothing was done.", "Decide it yourself"),
     ],
 )
 def test_it_says_what_was_done_and_what_to_do(

@@ -10,6 +10,7 @@ import yaml
 from checkpoints.cases import EXCEPTIONAL, Status
 from checkpoints.reviews import ReviewStatus
 from graphs.reason_words import SAYS, entry, words_for
+from nodes.limits import CaseLimits
 from nodes.permissions import NotPermitted
 from tools.contract import ToolError
 from tools.registry import NoCapability, UnknownTool
@@ -21,7 +22,7 @@ ALSO = {"_failed", "_unknown", "refused"}
 FAR_ERRORS = {NotPermitted, NoCapability, UnknownTool}
 """Errors of tools that are there once their modules are."""
 NO_EXCEPTION = {"done", "found", "already_done", "needs_people", "grant_expired", "action_changed"}
-NO_EXCEPTION |= {"facts_changed"}
+NO_EXCEPTION |= {"facts_changed", "unfit", "unforeseen"}
 """Reasons of ends that lead on in the graph."""
 
 
@@ -69,7 +70,10 @@ def codes() -> list[tuple[str, str]]:
     errors = [(one.reason, one.__name__) for one in ours]
     errors += [(f"{prefix}{one.reason}", one.__name__) for one in ours for prefix in ("source_", "find_")]
     reviews = [(f"review_{status}", "signature.py") for status in ReviewStatus if status != "approved"]
-    more = [("model_loops", "model_brain.py"), ("facts_unfit:amount,tier", "judge.py")]
+    limits = [(f"limit_{name}", "limits.py") for name in CaseLimits.__dataclass_fields__]
+    ends = ("plan_stale", "nothing_to_roll_back", "partly_rolled_back", "rollback_failed")
+    more = [*limits, *((end, "rollback.py") for end in ends), ("too_many_asks", "limits.py")]
+    more += [("model_loops", "model_brain.py"), ("facts_unfit:amount,tier", "judge.py")]
     found = {*_codes_of_calls(), *_codes_of_rules(), *errors, *reviews, *more, ("unspecified", "leave.py")}
     return sorted(one for one in found if one[0] not in NO_EXCEPTION)
 

@@ -25,6 +25,7 @@ WRITTEN_BY_HAND = {
     ("finance", Verb.DECIDE): {"payments.refund", "payments.reverse_refund"},
     ("agent:policy", Verb.PROPOSE): {"payments.refund"},
     ("team_lead", Verb.MANAGE): WRITES,
+    ("team_lead", Verb.RESOLVE): WRITES,
     ("duty_manager", Verb.BREAK_GLASS): {"payments.refund"},
     ("rule_keeper", Verb.KEEP): WRITES,
     ("rule:tell", Verb.PROPOSE): {"tickets.reply"},

@@ -12,11 +12,13 @@ from checkpoints.votes import VoteKind
 from graphs.closing import NotEligible
 from graphs.rollbacks import Asked, NotAllowedToRollBack, NotAtRest, PlanStale, Rollbacks
 from graphs.settings import Settings
+from graphs.ways_out import WaysOut
 from nodes.permissions import Principal
 from nodes.rollback_plan import Lasting
 from tests.house import FINN, LEE, MAX, SHOP, House, ManualClock
 from tests.nodes.desk import with_refunds
 from tests.stories.reviewing import EVERYBODY, KIT, NORA, TESS, now_working, told
+from tests.stories.standing_still import behaving, refuse, standstill
 from tools.contract import Reversibility
 
 SMALL = "clean_29_90_1"
@@ -245,3 +247,14 @@ async def test_a_deed_of_another_version_of_its_tool_counts_as_irreversible(hous
     plan = (await Rollbacks(newer.parts).plan(case.id, LEE)).plan
     assert [(item.tool, item.lasts) for item in plan.lasting] == [("payments.refund", Lasting.IRREVERSIBLE)]
     assert plan.reversibility is Reversibility.IRREVERSIBLE
+
+
+async def test_what_a_cancelled_case_has_done_can_still_be_taken_back(house: House) -> None:
+    case = await behaving(house, tickets_reply=refuse).after(SMALL)
+    await WaysOut(house.parts).cancel((await standstill(house, case.id)).id, "Never mind.", TESS)
+    await Rollbacks(house.parts).start(case.id, "Nor the refund.", None, TESS)
+    await house.work()
+
+    assert (await house.case(case.id)).status is Status.ROLLED_BACK
+    (refund, *_) = await house.effects(case.id)
+    assert (refund.tool, refund.state) == ("payments.refund", EffectState.UNDONE)

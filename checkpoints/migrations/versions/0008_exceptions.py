@@ -45,7 +45,7 @@ END $$
 """
 STAYS = """
 CREATE TRIGGER countersign_stay_ended BEFORE UPDATE OF head ON cases FOR EACH ROW
-WHEN (OLD.head IS DISTINCT FROM NEW.head
+WHEN (OLD.head IS DISTINCT FROM NEW.head AND OLD.thread_id = NEW.thread_id -- a rollback has its own
       AND (OLD.status = 'cancelled' OR (OLD.status = 'closed' AND OLD.reason = 'resolved_by_hand')))
 EXECUTE FUNCTION countersign_stay_ended()
 """
