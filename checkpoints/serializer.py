@@ -16,6 +16,10 @@ class ForeignValue(CheckpointsError):
     """Something that is no JSON shape was to be kept in a checkpoint, or was found in one."""
 
 
+class ForeignCheckpoint(ForeignValue):
+    """A stored checkpoint holds what none of ours does: somebody else may have written it."""
+
+
 class StrictSerializer(JsonPlusSerializer):
     """LangGraph's serializer, closed: no pickle, no types by name, and an attempt at either is fatal.
 
@@ -33,9 +37,9 @@ class StrictSerializer(JsonPlusSerializer):
         return super().dumps_typed(obj)
 
     def loads_typed(self, data: tuple[str, bytes]) -> Any:
-        """The value of stored bytes; raises ForeignValue if they name a type that is not allowed."""
+        """The value of stored bytes; raises ForeignCheckpoint if they name a type that is not allowed."""
         if data[0] not in {"msgpack", "null", "empty"}:
-            raise ForeignValue(f"a checkpoint holds {data[0]!r}")
+            raise ForeignCheckpoint(f"a checkpoint holds {data[0]!r}")
         blocked: list[SerdeEvent] = []
         token = _blocked.set(blocked)
         try:
@@ -43,8 +47,11 @@ class StrictSerializer(JsonPlusSerializer):
         finally:
             _blocked.reset(token)
         if blocked:
-            raise ForeignValue(f"a checkpoint names {blocked[0]['module']}.{blocked[0]['name']}")
-        _require_json(value)
+            raise ForeignCheckpoint(f"a checkpoint names {blocked[0]['module']}.{blocked[0]['name']}")
+        try:
+            _require_json(value)
+        except ForeignValue as foreign:
+            raise ForeignCheckpoint(str(foreign)) from foreign
         return value
 
 

@@ -23,7 +23,7 @@ from checkpoints.halts import SessionHalts
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
-from checkpoints.serializer import ForeignValue
+from checkpoints.serializer import ForeignCheckpoint
 from checkpoints.session import Session, fence, open_session
 from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
@@ -115,9 +115,9 @@ class Runner:
             traced.status, traced.failure = Status.BLOCKED, unfit
             await self._stop(command, Status.BLOCKED, "rules_unfit", error=str(unfit))
             return
-        except ForeignValue:
+        except ForeignCheckpoint:
             logger.error("case %s: its checkpoint holds what no checkpoint of ours does", case.id)  # noqa: TRY400
-            await self._stop(command, Status.BLOCKED, "foreign_checkpoint", error="ForeignValue")
+            await self._stop(command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint")
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from checkpoints.effects import EffectState
 from nodes.action import Proposal
 from nodes.context import Context
-from nodes.execution import End
+from nodes.execution import End, Execution
 from nodes.gateway import MOST_REVISIONS
 from nodes.halts import stand_still
 from nodes.state import CaseState, standing
@@ -16,17 +17,35 @@ from nodes.stuck import RETRIED
 
 async def execute(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     """Outcome `done`, `changed` (judge again), `failed`, `unknown` or `blocked`; waits while it is halted."""
-    story = Story(runtime, "gateway")
-    proposal = Proposal.from_json(state["proposal"])
+    story, proposal = Story(runtime, "gateway"), Proposal.from_json(state["proposal"])
+    return _update(story, proposal, await _executed(state, runtime, story, proposal))
+
+
+async def settle(state: CaseState, runtime: Runtime[Context]) -> CaseState:
+    """Find out what became of a deed that was begun; outcomes as of `execute`.
+
+    It begins nothing: a deed that was not begun, or is known to have failed, goes back to its judge, to be
+    judged, and signed, anew. So it may be reached without passing the judge.
+    """
+    story, proposal = Story(runtime, "gateway"), Proposal.from_json(state["proposal"])
+    known = await runtime.context.gateway.ledger.effect(proposal.key)
+    if known is None or known.state is EffectState.FAILED:
+        return _update(story, proposal, Execution(end=End.CHANGED, reason=RETRIED))
+    return _update(story, proposal, await _executed(state, runtime, story, proposal))
+
+
+async def _executed(
+    state: CaseState, runtime: Runtime[Context], story: Story, proposal: Proposal
+) -> Execution:
     shown = state.get("verdict", {}).get("facts", {})
     while True:
         await stand_still(runtime, proposal.proposer, proposal.tool)
         execution = await runtime.context.gateway.execute(runtime.context.case, proposal, shown, story.event)
         if execution.end is not End.HALTED:  # else it was halted in between, by what the loop finds
-            break
-    if execution.end is End.FAILED and state.get("outcome") == RETRIED:
-        # It was not done, and somebody wants it tried: as a new deed, which is judged, and signed, anew.
-        execution = replace(execution, end=End.CHANGED, reason=RETRIED)
+            return execution
+
+
+def _update(story: Story, proposal: Proposal, execution: Execution) -> CaseState:
     if execution.end is End.CHANGED and proposal.revision >= MOST_REVISIONS:
         execution = replace(execution, end=End.BLOCKED, reason="facts_keep_moving")
     if execution.judgement is not None:

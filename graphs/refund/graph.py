@@ -5,7 +5,7 @@ from langgraph.graph import END, START, StateGraph
 from graphs.refund.steps import propose_refund, propose_reply
 from nodes.ask import ask
 from nodes.context import Context
-from nodes.execute import execute
+from nodes.execute import execute, settle
 from nodes.gate import gate
 from nodes.leave import leave
 from nodes.propose import propose
@@ -14,15 +14,20 @@ from nodes.state import CaseState, route
 from nodes.stuck import retry, stuck
 from nodes.weigh import weigh
 
+AFTER_REFUND = {"done": "tell", "changed": "judge", "failed": "failed", "unknown": "uncertain"}
+AFTER_REPLY = {"done": "close", "changed": "judge_reply", "failed": "failed", "unknown": "uncertain"}
 RETRIES = {
     "retrieve": "retrieve",
     "triage": "triage",
     "assess": "assess",
     "propose": "triage",
     "judge": "judge",
-    "refund": "refund",
+    "gate": "judge",
+    "refund": "settle_refund",
+    "settle_refund": "settle_refund",
     "judge_reply": "judge_reply",
-    "send": "send",
+    "send": "settle_reply",
+    "settle_reply": "settle_reply",
 }
 """From which step a case is tried again, by the step that could not go on."""
 
@@ -64,13 +69,7 @@ def build() -> Builder:
 
     # Do exactly what was signed; if the facts moved meanwhile, judge again.
     graph.add_node("refund", execute)
-    graph.add_conditional_edges(
-        "refund",
-        *route(
-            {"done": "tell", "changed": "judge", "failed": "failed", "unknown": "uncertain"},
-            otherwise="blocked",
-        ),
-    )
+    graph.add_conditional_edges("refund", *route(AFTER_REFUND, otherwise="blocked"))
 
     # Tell the customer: an action like any other, judged and executed like any other.
     graph.add_node("tell", propose(propose_reply))
@@ -78,13 +77,7 @@ def build() -> Builder:
     graph.add_node("send", execute)
     graph.add_edge("tell", "judge_reply")
     graph.add_conditional_edges("judge_reply", *route({"allow": "send"}, otherwise="escalated"))
-    graph.add_conditional_edges(
-        "send",
-        *route(
-            {"done": "close", "changed": "judge_reply", "failed": "failed", "unknown": "uncertain"},
-            otherwise="blocked",
-        ),
-    )
+    graph.add_conditional_edges("send", *route(AFTER_REPLY, otherwise="blocked"))
 
     # The ends.
     graph.add_node("close", leave("closed"))
@@ -92,9 +85,14 @@ def build() -> Builder:
     graph.add_edge("close", END)
     graph.add_edge("rejected", END)
 
-    # No ends: somebody finds a way out, perhaps back to the step that could not go on.
+    # No ends: somebody finds a way out, perhaps back to the step that could not go on. What was begun is
+    # looked up, and nothing is begun by that: to a deed there is no way but through its judge.
     graph.add_node("stuck", stuck(RETRIES))
     graph.add_conditional_edges("stuck", *retry(RETRIES, otherwise="escalated"))
+    graph.add_node("settle_refund", settle)
+    graph.add_conditional_edges("settle_refund", *route(AFTER_REFUND, otherwise="blocked"))
+    graph.add_node("settle_reply", settle)
+    graph.add_conditional_edges("settle_reply", *route(AFTER_REPLY, otherwise="blocked"))
     for exception in ("uncertain", "blocked", "failed", "escalated"):
         graph.add_node(exception, leave(exception))
         graph.add_edge(exception, "stuck")

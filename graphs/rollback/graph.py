@@ -3,7 +3,7 @@
 from langgraph.graph import END, START, StateGraph
 
 from nodes.context import Context
-from nodes.execute import execute
+from nodes.execute import execute, settle
 from nodes.gate import gate
 from nodes.rollback import end, next_undo, plan
 from nodes.state import CaseState, route
@@ -24,7 +24,7 @@ def build() -> Builder:
     # Take the last deed that can still be taken back; one that is in the way is named, and left.
     graph.add_node("next", next_undo)
     graph.add_conditional_edges(
-        "next", *route({"proposed": "judge", "pending": "undo", "over": "end"}, otherwise="end")
+        "next", *route({"proposed": "judge", "pending": "settle", "over": "end"}, otherwise="end")
     )
 
     # May it be, and who must sign? The workflow's own rules for the undoing tool say so.
@@ -36,6 +36,10 @@ def build() -> Builder:
     # Undo it like any deed, through the gateway; then the one before it.
     graph.add_node("undo", execute)
     graph.add_conditional_edges("undo", *route({"changed": "judge"}, otherwise="next"))
+
+    # One that was begun before is looked up, and nothing is begun by that.
+    graph.add_node("settle", settle)
+    graph.add_conditional_edges("settle", *route({"changed": "judge"}, otherwise="next"))
 
     graph.add_node("end", end)
     graph.add_edge("end", END)

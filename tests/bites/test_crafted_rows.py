@@ -31,5 +31,5 @@ async def test_a_crafted_row_blocks_its_case_and_does_nothing(
     assert not (tmp_path / "made").exists()
     assert (case.status, case.reason, case.owner) == (Status.BLOCKED, "foreign_checkpoint", "operations")
     (event,) = await told(house, case.id, "case.blocked")
-    assert (event["by"], event["error"]) == ("system:runner", "ForeignValue")
+    assert (event["by"], event["error"]) == ("system:runner", "ForeignCheckpoint")
     assert await house.effects(case.id) == []

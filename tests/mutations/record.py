@@ -18,8 +18,8 @@ CONTROLS: list[Mutation] = [
         "checkpoints/serializer.py",
         (
             "what a row names is not made",
-            "if blocked:\n            raise ForeignValue",
-            "if False:\n            raise ForeignValue",
+            "if blocked:\n            raise ForeignCheckpoint",
+            "if False:\n            raise ForeignCheckpoint",
             (f"{CHECKS}/test_serializer.py", f"{BITES}/test_crafted_rows.py"),
         ),
         (
