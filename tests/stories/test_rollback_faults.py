@@ -17,7 +17,8 @@ from tests.house import LEE, MAX, House
 from tests.kills import killed_at
 from tests.nodes.desk import at_desk, at_the_company
 from tests.stories.reviewing import EVERYBODY, now_working, told
-from tools.contract import OutcomeUnknown, ToolRefused
+from tests.stories.standing_still import altered
+from tools.contract import OutcomeUnknown, Record, ToolError, ToolRefused
 from tools.registry import Registry
 from tools.sandbox.cast import CAST
 
@@ -123,15 +124,19 @@ async def test_a_rollback_killed_anywhere_goes_on_and_undoes_everything_once(
     assert number > 10, "the rollback has hardly waited: nothing was tried"
 
 
+async def not_booked_yet(_key: str) -> Record | None:
+    raise ToolError("not booked yet")
+
+
 async def test_an_undo_whose_answer_was_lost_is_found_by_the_next_rollback(house: House) -> None:
     case = await begun(house, 0)
     lost = troubled(house, {REVERSAL: Trouble(after=lambda _: OutcomeUnknown("no answer"))})
-    await lost.work()
+    await altered(lost, REVERSAL, find=not_booked_yet).work()
     status, effects = await ended(house, case)
     assert (status, effects[REVERSAL]) == (Status.ESCALATED, EffectState.UNKNOWN)
     (event,) = await told(house, case.id, "case.escalated")
     assert event["reason"] == "partly_rolled_back"
-    assert event["skipped"] == {f"{case.id}:refund:1": "outcome_unknown"}
+    assert event["skipped"] == {f"{case.id}:refund:1": "find_tool_error"}
 
     await Rollbacks(house.parts).start(case.id, "Once more.", None, MAX)
     await house.work()
