@@ -1,0 +1,100 @@
+"""What guards against too much, and the switch that stops everything."""
+
+from tests.mutations.mutation import API, NODES, STORIES, Mutation, controls
+
+LIMITS = (f"{STORIES}/test_limits.py",)
+SWITCH = (f"{STORIES}/test_stop_switch.py",)
+
+CONTROLS: list[Mutation] = [
+    *controls(
+        "limits",
+        "nodes/limits.py",
+        (
+            "tokens are limited",
+            'if (over := over_caps("limit_tokens", spent, tokens, 1)) is not None:',
+            "if (over := None) is not None:",
+            LIMITS,
+        ),
+        (
+            "calls of a model are limited",
+            'if (over := over_caps("limit_model_calls", spent, calls, 1)) is not None:',
+            "if (over := None) is not None:",
+            LIMITS,
+        ),
+        (
+            "people are not asked for ever",
+            'if (over := over_caps("too_many_asks", asked, caps, 1)) is not None:',
+            "if (over := None) is not None:",
+            LIMITS,
+        ),
+        (
+            "steps, time and retries are limited",
+            "            if count > most:",
+            "            if False:",
+            LIMITS,
+        ),
+        (
+            "money in a currency that no limit names is not moved",
+            "limit.amount_minor if limit.currency == currency else 0",
+            "limit.amount_minor",
+            LIMITS,
+        ),
+        (
+            "between two calls of its model an agent can be stopped",
+            "if halts := await self.halted(agent=agent):",
+            "if halts := []:",
+            SWITCH,
+        ),
+    ),
+    *controls(
+        "limits",
+        "checkpoints/effects.py",
+        (
+            "no intent passes a halt",
+            "await require_no_halt(cursor, _subject(workflow, effect))",
+            "assert workflow",
+            SWITCH,
+        ),
+    ),
+    *controls(
+        "limits",
+        "checkpoints/halts.py",
+        (
+            "whoever presses waits for the intents of before",
+            "        await cursor.execute(_ALONE)\n",
+            "",
+            SWITCH,
+        ),
+        (
+            "a halt of a connector is about its tools",
+            "    OR (h.scope = 'connector' AND h.target = split_part({tool}, '.', 1)))",
+            "    )",
+            SWITCH,
+        ),
+    ),
+    *controls(
+        "limits",
+        "nodes/halts.py",
+        (
+            "no wake-up talks a halted step into going on",
+            "while halts := await runtime.context.brakes.halted(agent=agent, tool=tool):",
+            "if halts := await runtime.context.brakes.halted(agent=agent, tool=tool):",
+            SWITCH,
+        ),
+    ),
+    *controls(
+        "limits",
+        "api/rates.py",
+        ("nobody calls without end", "if left < 1:", "if False:", (f"{API}/test_rates.py",)),
+    ),
+    *controls(
+        "limits",
+        "tools/breakers.py",
+        (
+            "a connector that keeps failing is left alone",
+            "return until is not None and until > self._clock()",
+            "return False",
+            ("tests/tools/test_breakers.py", f"{NODES}/test_gateway_connectors.py"),
+        ),
+    ),
+]
