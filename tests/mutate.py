@@ -124,7 +124,7 @@ def copies() -> Iterator[tuple[Path, list[Copy]]]:
 def main() -> None:
     console = Console(width=140)
     words = [word for word in sys.argv[1:] if word != "--trusting"]
-    wanted = [m for m in MUTATIONS if all(word in f"{m.control} {m.file}" for word in words)]
+    wanted = [m for m in MUTATIONS if all(word in f"{m.area} {m.control} {m.file}" for word in words)]
     survived = asyncio.run(mutate(wanted, console, trusting="--trusting" in sys.argv))
     table = Table(title=f"{len(wanted)} controls removed, one at a time", title_justify="left")
     for column in ("where", "controls", "noticed"):

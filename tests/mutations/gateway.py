@@ -38,13 +38,13 @@ CONTROLS: list[Mutation] = [
             "what needs people does not run without them",
             'return Execution(end=End.CHANGED, reason="needs_people")',
             "pass",
-            (*FORGED_TESTS, *KNOWN_TESTS),
+            GATEWAY_TESTS,
         ),
         (
             "what people turned down is not done by rule",
             'if await self.reviews.turned_down(str(case["id"]), judgement.proposal.tool):',
             "if False:",
-            (*FORGED_TESTS, f"{NODES}/test_gateway.py", f"{STORIES}/test_what_is_promised.py"),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "a deed is done once to a thing in a case",
@@ -68,13 +68,13 @@ CONTROLS: list[Mutation] = [
             "the gateway has a permission to execute",
             "if not self.judge.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:",
             "if False:",
-            (f"{NODES}/test_gateway.py", f"{NODES}/test_permissions.py", f"{NODES}/test_gateway_outcomes.py"),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "a tool of another version is not called",
             "if tool.version != effect.tool_version:",
             "if False:",
-            (f"{NODES}/test_gateway_outcomes.py",),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "a refused repetition leaves the first call unknown",

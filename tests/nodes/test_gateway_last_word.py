@@ -1,0 +1,56 @@
+"""The gateway has the last word: on what was turned down, on what it may do, on tools that changed."""
+
+from dataclasses import replace
+
+from checkpoints.cases import Status
+from checkpoints.effects import EffectState
+from checkpoints.votes import VoteKind
+from nodes.execution import End
+from nodes.gateway import GATEWAY
+from nodes.permissions import Permissions
+from tests.graphs.test_agent_window import SMALL, with_a_limit_of_70
+from tests.house import LEE, House
+from tests.nodes.desk import at_desk, paid, wish
+from tests.nodes.test_gateway_outcomes import Script, do_it, lose_the_question
+from tests.nodes.test_gateway_outcomes import _executed as executed
+
+SCENE = "clean_29_90_1"
+
+
+async def test_what_people_turned_down_is_not_done_once_the_rules_would_allow_it(house: House) -> None:
+    await with_a_limit_of_70(house)
+    cases = [await house.after(scene) for scene in SMALL[:3]]
+    review = await house.review(cases[2].id)
+    assert (await house.decided(review, LEE, VoteKind.REJECT)).status is Status.REJECTED
+    await house.rows("UPDATE effects SET intended_at = intended_at - interval '24 hours'")
+
+    async with at_desk(house, cases[2]) as desk:
+        execution = await desk.execute(wish(cases[2], revision=2))
+
+    assert (execution.end, execution.reason) == (End.BLOCKED, "turned_down_in_this_case")
+    assert await paid(house, SMALL[2]) == []
+
+
+async def test_the_gateway_does_only_what_it_may_itself(house: House) -> None:
+    refund = house.parts.workflows["refund"]
+    others = [role for role in refund.permissions.roles.values() if role.name != GATEWAY]
+    without = replace(refund, permissions=Permissions(others))
+    powerless = House(replace(house.parts, workflows={"refund": without}))
+    case = await house.send(SCENE)
+
+    async with at_desk(powerless, case) as desk:
+        execution = await desk.execute(wish(case))
+
+    assert (execution.end, execution.reason) == (End.FAILED, "not_permitted")
+    assert await paid(house, SCENE) == []
+
+
+async def test_a_deed_that_was_begun_is_not_gone_on_with_by_a_changed_tool(house: House) -> None:
+    case, script = await house.send(SCENE), Script([lose_the_question])
+    assert await executed(house, case, script, 1) == [End.UNKNOWN]
+    changed = Script([do_it])
+
+    assert await executed(house, case, changed, 1, version="2") == [End.FAILED]
+    assert (changed.calls, await paid(house, SCENE)) == (0, [])
+    (effect,) = await house.effects(case.id)
+    assert (effect.state, effect.error) == (EffectState.FAILED, "tool_version_changed")
