@@ -119,17 +119,13 @@ CONTROLS: list[Mutation] = [
             "a grant is used up by one execution",
             "  AND used_at IS NULL AND expires_at > %(at)s",
             "  AND expires_at > %(at)s",
-            (*GATEWAY_TESTS, f"{NODES}/test_gateway_at_once.py"),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "a settled deed stays as it is",
             "WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key",
             "WHERE key = %(key)s RETURNING key",
-            (
-                f"{NODES}/test_gateway_outcomes.py",
-                f"{NODES}/test_gateway_kills.py",
-                f"{NODES}/test_gateway_at_once.py",
-            ),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "an expired grant is not used in the last moment",

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from checkpoints.cases import Status
-from checkpoints.effects import EffectState
+from checkpoints.effects import EffectRow, EffectState, Grant
+from checkpoints.errors import GrantUnusable
 from checkpoints.votes import VoteKind
 from nodes.execution import End
 from nodes.gateway import GATEWAY
@@ -54,3 +57,30 @@ async def test_a_deed_that_was_begun_is_not_gone_on_with_by_a_changed_tool(house
     assert (changed.calls, await paid(house, SCENE)) == (0, [])
     (effect,) = await house.effects(case.id)
     assert (effect.state, effect.error) == (EffectState.FAILED, "tool_version_changed")
+
+
+async def test_what_is_settled_stays_settled(house: House) -> None:
+    case = await house.after(SCENE)
+    (refund, *_) = await house.effects(case.id)
+    async with at_desk(house, case) as desk:
+        ledger = desk.context.gateway.ledger
+        again = desk._tell("effect.failed", key=refund.key, tool=refund.tool, error="late")
+        await ledger.settle(refund.key, EffectState.FAILED, again, error="late")
+
+    assert (await house.effects(case.id))[0] == refund
+    assert "effect.failed" not in await house.kinds(case.id)
+
+
+async def test_a_grant_is_used_up_by_the_deed_that_used_it(house: House) -> None:
+    case = await house.after(SCENE)
+    (refund, *_) = await house.effects(case.id)
+    (row,) = await house.rows("SELECT * FROM grants WHERE id = %s", refund.grant_id)
+    used = Grant(**{name: row[name] for name in Grant.__dataclass_fields__} | {"review_id": "r"})
+    other: EffectRow = replace(refund, key=f"{refund.key}0", state=EffectState.INTENDED)
+    async with at_desk(house, case) as desk:
+        ledger = desk.context.gateway.ledger
+        intent = desk._tell("effect.intended", key=other.key)
+        with pytest.raises(GrantUnusable):
+            await ledger.intend(used, other, intent, workflow="refund", spending=None)
+
+    assert other.key not in {effect.key for effect in await house.effects(case.id)}

@@ -2,11 +2,13 @@
 
 import pytest
 
+from checkpoints.cases import Status
 from graphs.closing import NotEligible
 from graphs.intake import Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
-from tests.house import LEE, House, refund_event
+from tests.house import LEE, MAX, House, refund_event
+from tests.stories.reviewing import EVERYBODY, ask_instead, now_working, person, waiting
 
 SCENE = "clean_120_00_1"
 
@@ -33,3 +35,19 @@ async def test_whoever_asked_by_one_account_signs_by_no_other(
         await house.vote(review, second)
     await house.decided(review, other)
     assert len(await house.effects(case.id)) == len(["payments.refund", "tickets.reply"])
+
+
+async def test_two_signatures_that_turn_out_to_be_one_humans_release_nothing(
+    house: House, settings: Settings
+) -> None:
+    now_working(settings, *EVERYBODY)
+    await ask_instead(house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}")
+    review = await waiting(house, SCENE)
+    await house.vote(review, LEE)
+    await house.vote(review, MAX)
+    others = [who for who in EVERYBODY if who.id != MAX.id]
+    now_working(settings, *others, person("max", "support_lead", human="lee"))  # before the deed
+    await house.work()
+
+    assert (await house.case(review.case_id)).status is Status.WAITING_REVIEW
+    assert await house.effects(review.case_id) == []
