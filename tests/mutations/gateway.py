@@ -141,7 +141,7 @@ CONTROLS: list[Mutation] = [
             "all whom the rules ask have signed",
             "if not glass and (why := _lacking(decision, judgement, votes)):",
             "if not glass and (why := None):",
-            (f"{STORIES}/test_signed_in_part.py", *WHO_TESTS, *GATEWAY_TESTS),
+            (f"{STORIES}/test_accounts.py",),
         ),
         (
             "one pair of eyes signs once",
@@ -157,7 +157,7 @@ CONTROLS: list[Mutation] = [
             "the lineage signs nothing",
             'return "signed_by_the_involved" if involved & set(eyes) else None',
             "return None",
-            (f"{STORIES}/test_accounts.py", f"{STORIES}/test_edits.py", *WHO_TESTS),
+            (f"{STORIES}/test_accounts.py",),
         ),
         (
             "a role that was lost signs nothing",
@@ -196,7 +196,7 @@ CONTROLS: list[Mutation] = [
             "arguments that name whose it is are the case's own",
             "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
             "strange = self.out_of_scope(records)",
-            FORGED_TESTS,
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "a literal is never automatic",

@@ -13,7 +13,7 @@ from nodes.gateway import GATEWAY
 from nodes.permissions import Permissions
 from tests.graphs.test_agent_window import SMALL, with_a_limit_of_70
 from tests.house import LEE, House
-from tests.nodes.desk import at_desk, paid, wish
+from tests.nodes.desk import at_desk, paid, wish, with_arguments
 from tests.nodes.test_gateway_outcomes import Script, do_it, lose_the_question
 from tests.nodes.test_gateway_outcomes import _executed as executed
 
@@ -84,3 +84,11 @@ async def test_a_grant_is_used_up_by_the_deed_that_used_it(house: House) -> None
             await ledger.intend(used, other, intent, workflow="refund", spending=None)
 
     assert other.key not in {effect.key for effect in await house.effects(case.id)}
+
+
+async def test_an_argument_that_names_somebody_else_is_out_of_scope(house: House) -> None:
+    case = await house.send(SCENE)
+    async with at_desk(house, case) as desk:
+        execution = await desk.execute(with_arguments(case, customer_id="C-90002"))
+
+    assert (execution.end, execution.reason) == (End.BLOCKED, "out_of_scope")

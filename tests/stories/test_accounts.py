@@ -51,3 +51,34 @@ async def test_two_signatures_that_turn_out_to_be_one_humans_release_nothing(
 
     assert (await house.case(review.case_id)).status is Status.WAITING_REVIEW
     assert await house.effects(review.case_id) == []
+
+
+async def test_who_turns_out_to_have_asked_for_it_has_signed_nothing(
+    house: House, settings: Settings
+) -> None:
+    now_working(settings, *EVERYBODY)
+    case, _ = await Intake(house.parts).receive(refund_event(SCENE), MAX)
+    await house.work()
+    await house.vote(await house.review(case.id), LEE)
+    others = [who for who in EVERYBODY if who.id != MAX.id]
+    now_working(settings, *others, person("max", "support_lead", human="lee"))  # before the deed
+    await house.work()
+
+    assert (await house.case(case.id)).status is Status.WAITING_REVIEW
+    assert await house.effects(case.id) == []
+
+
+async def test_a_ladder_that_was_shortened_in_the_database_is_held_against_the_rules(
+    house: House, settings: Settings
+) -> None:
+    now_working(settings, *EVERYBODY)
+    await ask_instead(house, "{review: two, by: [{role: support_lead, people: 2}], due: 8h, risk: medium}")
+    review = await waiting(house, SCENE)
+    await house.rows(
+        "UPDATE reviews SET ladder = jsonb_set(ladder, '{0,people}', '1') WHERE id = %s", review.id
+    )
+    await house.vote(review, LEE)
+    await house.work()
+
+    assert (await house.case(review.case_id)).status is Status.WAITING_REVIEW
+    assert await house.effects(review.case_id) == []
