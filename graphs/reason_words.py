@@ -185,4 +185,6 @@ def entry(reason: str) -> Words | None:
     """The entry of a reason code, which may name details after a colon, or begin as a family does."""
     code = reason.partition(":")[0]
     family = next((prefix for prefix in _PREFIXES if code.startswith(prefix)), code)
+    if family == "source_" and (said := SAYS.get(code.removeprefix(family))) is not None:
+        return said
     return SAYS.get(code) or SAYS.get(family)

@@ -27,15 +27,6 @@ BODIES = {
     "unmask_case": {"json": {"why": "Asked for."}},
     "erase_in_case": {"json": {"why": "Asked for."}},
     "roll_back_case": {"json": {"why": "A mistake."}},
-    "roll_back_many": {
-        "json": {
-            "workflow": "refund",
-            "from": "2026-11-20T00:00:00+00:00",
-            "to": "2026-11-21T00:00:00+00:00",
-            "why": "A mistake.",
-            "dry_run": True,
-        }
-    },
     "resolve_exception": {"json": {"outcome": "not_needed", "why": "Settled by phone."}},
     "cancel_exception": {"json": {"why": "Sent twice."}},
     "cancel_case": {"json": {"why": "Sent twice."}},

@@ -87,10 +87,12 @@ async def test_the_log_is_held_against_anchored_heads_here_and_offline(
     (heads / "1.note").write_text(head["note"])
     assert (await countersign("verify", "--anchor", heads, env=env)).code == 0
 
-    await house.rows("TRUNCATE audit_heads, audit_leaves, audit_pending")
-    await house.rows("INSERT INTO audit_pending SELECT seq FROM audit_events WHERE seq > 1")
-    await house.rows("TRUNCATE outbox, deliveries")
-    await house.rows("DELETE FROM audit_events WHERE seq = 1")
+    await house.tamper(
+        "DELETE FROM audit_heads",
+        "DELETE FROM audit_leaves",
+        "INSERT INTO audit_pending SELECT seq FROM audit_events WHERE seq > 1",
+        "DELETE FROM audit_events WHERE seq = 1",
+    )
     assert (await countersign("verify", env=env)).code == 0
     await countersign("log", "export", file, env=env)
     here = await countersign("verify", "--anchor", heads, env=env)

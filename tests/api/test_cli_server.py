@@ -17,7 +17,7 @@ from tests.api.command import Environment, countersign, ended, said, started
 from tests.api.conftest import make_people
 from tests.api.door import STRUCTURED, envelope
 from tests.engine.processes import until
-from tests.house import House
+from tests.house import House, ManualClock
 
 SCENES = [f"clean_29_90_{turn}" for turn in range(1, 9)] + [f"clean_120_00_{turn}" for turn in range(1, 5)]
 AT_REST = {"closed", "waiting_review", "rejected", "escalated"}
@@ -126,7 +126,8 @@ async def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
             pass
 
 
-async def test_a_worker_takes_jobs_until_a_signal(house: House, env: Environment) -> None:
+async def test_a_worker_takes_jobs_until_a_signal(house: House, env: Environment, clock: ManualClock) -> None:
+    clock.now = datetime.now(UTC)  # as the worker's, or the case would be older than a case may be
     await house.send("clean_29_90_1")
     async with started("worker", env=env) as process:
         await said(process, "The worker takes jobs.")

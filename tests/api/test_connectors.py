@@ -70,11 +70,10 @@ async def test_a_case_that_stopped_says_what_happened_what_was_done_and_what_to_
 
     assert (case["status"], case["reason"]) == ("blocked", "source_connector_rests")
     assert case["explanation"] == {
-        "happened": "A system that is needed has failed too often in a row and is left alone for a while.",
+        "happened": "A system has failed too often in a row and is left alone for a while.",
         "done": "Nothing was done.",
-        "to_do": (
-            "See whether the system works again (GET /connectors), then send the event again under a new id."
-        ),
+        "not_done": "Nothing was done.",
+        "to_do": "Retry; if it stays so, resolve it by hand or cancel it.",
     }
 
 
