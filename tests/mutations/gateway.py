@@ -1,7 +1,6 @@
 """What guards the deed."""
 
 from tests.mutations.mutation import (
-    BITES,
     FORGED_TESTS,
     GATEWAY_TESTS,
     KNOWN_TESTS,
@@ -185,12 +184,7 @@ CONTROLS: list[Mutation] = [
             "records of somebody else are refused",
             "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
             "strange = _not_own(ruling, records, arguments)",
-            (
-                *FORGED_TESTS,
-                f"{STORIES}/test_what_is_promised.py",
-                f"{BITES}/test_more_known_bites.py",
-                f"{NODES}/test_gateway.py",
-            ),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "arguments that name whose it is are the case's own",
@@ -226,7 +220,7 @@ CONTROLS: list[Mutation] = [
             "only what the judge lists is read",
             "if not permit.allowed:\n            raise NotPermitted",
             "if False:\n            raise NotPermitted",
-            (f"{NODES}/test_permissions.py", f"{NODES}/test_gateway.py"),
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
     ),
     *controls(

@@ -8,14 +8,17 @@ from checkpoints.cases import Status
 from checkpoints.effects import EffectRow, EffectState, Grant
 from checkpoints.errors import GrantUnusable
 from checkpoints.votes import VoteKind
+from graphs.settings import Settings
 from nodes.execution import End
 from nodes.gateway import GATEWAY
+from nodes.judge import JUDGE
 from nodes.permissions import Permissions
 from tests.graphs.test_agent_window import SMALL, with_a_limit_of_70
 from tests.house import LEE, House
-from tests.nodes.desk import at_desk, paid, wish, with_arguments
+from tests.nodes.desk import at_desk, at_the_company, paid, wish, with_arguments
 from tests.nodes.test_gateway_outcomes import Script, do_it, lose_the_question
 from tests.nodes.test_gateway_outcomes import _executed as executed
+from tools.sandbox.cast import CAST
 
 SCENE = "clean_29_90_1"
 
@@ -92,3 +95,27 @@ async def test_an_argument_that_names_somebody_else_is_out_of_scope(house: House
         execution = await desk.execute(with_arguments(case, customer_id="C-90002"))
 
     assert (execution.end, execution.reason) == (End.BLOCKED, "out_of_scope")
+
+
+async def test_a_record_that_became_somebody_elses_stops_the_deed(house: House, settings: Settings) -> None:
+    case = await house.send(SCENE)
+    scene = CAST[SCENE]
+    moved = "UPDATE tickets SET customer_id = 'C-90002', order_id = NULL WHERE ticket_id = %s"
+    await at_the_company(settings, moved, scene.ticket_id)
+    async with at_desk(house, case) as desk:
+        execution = await desk.execute(wish(case))
+
+    assert (execution.end, execution.reason) == (End.BLOCKED, "out_of_scope")
+
+
+async def test_the_judge_reads_only_what_it_may(house: House) -> None:
+    refund = house.parts.workflows["refund"]
+    others = [role for role in refund.permissions.roles.values() if role.name != JUDGE]
+    blind = House(
+        replace(house.parts, workflows={"refund": replace(refund, permissions=Permissions(others))})
+    )
+    case = await house.send(SCENE)
+    async with at_desk(blind, case) as desk:
+        execution = await desk.execute(wish(case))
+
+    assert (execution.end, execution.reason) == (End.BLOCKED, "not_permitted")
