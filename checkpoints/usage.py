@@ -95,19 +95,23 @@ VALUES (%(id)s, %(case_id)s, %(workflow)s, %(agent)s, %(kind)s, %(amount)s, %(cu
 ON CONFLICT (id) DO NOTHING
 """
 _ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended('countersign spends: ' || %s, 0))"
-# Waiting for people and for a release may overlap, hence one range over both.
+# What a case waits for may overlap, hence one range over all. A rollback is a run of its own.
 _EFFORT = """
-SELECT (SELECT count(*) FROM checkpoints WHERE thread_id = c.id AND checkpoint_ns = '')::int AS steps,
+SELECT (SELECT count(*) FROM checkpoints WHERE thread_id = c.thread_id AND checkpoint_ns = '')::int AS steps,
        (SELECT coalesce(sum(crashes + CASE WHEN kind = 'retry' THEN 1 ELSE 0 END), 0)
         FROM commands WHERE case_id = c.id)::int AS retries,
-       extract(epoch FROM %(now)s - c.created_at - coalesce((
+       extract(epoch FROM %(now)s - began - coalesce((
            SELECT sum(upper(one) - lower(one)) FROM unnest((
-               SELECT range_agg(tstzrange(a, greatest(a, b))) FROM (
+               SELECT range_agg(tstzrange(greatest(a, began), greatest(a, b, began))) FROM (
                    SELECT opened_at, coalesce(decided_at, %(now)s) FROM reviews
                    WHERE case_id = c.id AND kind = 'gate'
                    UNION ALL SELECT since, coalesce(woken_at, %(now)s) FROM halt_waits WHERE case_id = c.id
+                   UNION ALL SELECT opened_at, coalesce(closed_at, %(now)s) FROM exceptions
+                   WHERE case_id = c.id
                ) AS waited (a, b))) AS one), interval '0'))::bigint AS seconds
-FROM cases c WHERE c.id = %(case_id)s
+FROM cases c CROSS JOIN LATERAL (
+    SELECT coalesce((c.rollback ->> 'at')::timestamptz, c.created_at) AS began) AS run
+WHERE c.id = %(case_id)s
 """
 
 

@@ -29,6 +29,7 @@ from graphs.wiring import Parts
 from nodes.permissions import Kind, Principal, Verb
 from nodes.shapes import Json
 from nodes.workflow import Workflow
+from tools.contract import connector_of
 
 HOST = "host:operator"
 """Who stops things from the host itself, past the API: whoever may reach the database there."""
@@ -191,7 +192,7 @@ def targets(workflow: Workflow) -> dict[HaltScope, set[str]]:
         HaltScope.WORKFLOW: {workflow.name},
         HaltScope.AGENT: set(workflow.agents),
         HaltScope.TOOL: set(workflow.rulings),
-        HaltScope.CONNECTOR: {tool.partition(".")[0] for tool in workflow.rulings},
+        HaltScope.CONNECTOR: {connector_of(tool) for tool in workflow.rulings},
     }
 
 

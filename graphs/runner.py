@@ -117,6 +117,7 @@ class Runner:
             return
         except ForeignCheckpoint:
             logger.error("case %s: its checkpoint holds what no checkpoint of ours does", case.id)  # noqa: TRY400
+            traced.status = Status.BLOCKED
             await self._stop(command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint")
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
@@ -159,7 +160,8 @@ class Runner:
                 await graph.ainvoke(given, config, context=context, durability="sync", control=control)
             )
         except GraphRecursionError as error:
-            raise LimitReached("limit_steps", per="segment", most=MOST_STEPS, count=MOST_STEPS) from error
+            most = int(config["recursion_limit"])
+            raise LimitReached("limit_steps", per="segment", most=most, count=most) from error
         finally:
             self.controls.discard(control)
 

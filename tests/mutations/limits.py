@@ -43,7 +43,7 @@ CONTROLS: list[Mutation] = [
             "between two calls of its model an agent can be stopped",
             "if halts := await self.halted(agent=agent):",
             "if halts := []:",
-            SWITCH,
+            LIMITS,
         ),
     ),
     *controls(

@@ -15,6 +15,8 @@ from checkpoints.usage import Cap, Per, over_caps
 from graphs.halting import HOST, Switch
 from graphs.refund.graph import Builder
 from graphs.roles import load_roles, read_text
+from graphs.rollbacks import Rollbacks
+from graphs.ways_out import WaysOut
 from graphs.wiring import Parts
 from nodes.agent import AgentRole, AgentUncertain, Brain, LookUp, Thought
 from nodes.context import Context
@@ -26,6 +28,7 @@ from tests.conftest import AS_OF
 from tests.fakes.openai_server import Answer, Request, Script, hang, in_turn, nonsense, structured
 from tests.house import LEE, MAX, House, ManualClock
 from tests.stories.reviewing import MEG, edited, told
+from tests.stories.standing_still import TESS, behaving, refuse, standstill
 from tests.stories.test_agents_with_a_model import POLICY, TRIAGE, advised, look_up, policy_role, with_role
 from tools.money import Money
 from tools.sandbox.cast import CAST
@@ -318,6 +321,32 @@ async def test_hours_that_people_take_block_nothing(house: House, clock: ManualC
     clock.advance(timedelta(hours=3))
 
     assert (await house.decided(review, LEE)).status is Status.CLOSED
+
+
+async def test_days_in_which_a_case_stands_still_are_not_its_own(house: House, clock: ManualClock) -> None:
+    short = limited(house, "case", wall=timedelta(hours=1))
+    case = await behaving(short, payments_refund=refuse).after(SMALL)
+    assert case.status is Status.FAILED
+    clock.advance(timedelta(days=3))
+
+    found = await WaysOut(short.parts).retry((await standstill(short, case.id)).id, TESS)
+    await short.work()
+
+    assert found.reason == "tool_refused"
+    assert (await short.case(case.id)).status is Status.CLOSED
+
+
+async def test_a_rollback_takes_its_own_time_however_old_its_case_is(
+    house: House, clock: ManualClock
+) -> None:
+    short = limited(house, "case", wall=timedelta(hours=1))
+    case = await short.after(SMALL)
+    clock.advance(timedelta(hours=20))
+    await Rollbacks(short.parts).start(case.id, "A mistake.", None, TESS)
+    await short.work()
+
+    case = await short.case(case.id)
+    assert (case.status, case.reason) == (Status.ESCALATED, "partly_rolled_back")  # the reply has long left
 
 
 async def test_a_case_that_keeps_killing_workers_is_blocked(house: House) -> None:
