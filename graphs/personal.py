@@ -10,11 +10,23 @@ from checkpoints.audit import Event, tell
 from checkpoints.cases import ENDED, Case, get_case
 from checkpoints.database import Transaction
 from checkpoints.reviews import Review, ReviewStatus, list_reviews
-from checkpoints.sealing import Opening, erase, openings, openings_of, outlived, replaced, tokens_in
+from checkpoints.sealing import (
+    Opening,
+    Seal,
+    erase,
+    keep_in,
+    openings,
+    openings_of,
+    outlived,
+    replaced,
+    tokens_in,
+)
 from graphs.wiring import Parts
 from nodes.permissions import PERSONAL_DATA, Eligibility, Kind, Principal, Verb
 
 SYSTEM = "system:retention"
+WHY = "personal.why"
+"""The field under which is sealed why somebody opened or erased something."""
 _AT_ONCE = 200
 
 
@@ -59,9 +71,10 @@ class PersonalData:
         self, case_id: str, fields: Sequence[str] | None, why: str, principal: Principal
     ) -> list[Opening]:
         """What is sealed in a case, of all fields or of some; raises CaseNotFound, NotAllowedToSee."""
-        told = {"fields": None if fields is None else sorted(fields), "why": why}
+        told: dict[str, Any] = {"fields": None if fields is None else sorted(fields)}
         async with self.parts.database.transaction() as tx:
             case = await get_case(tx, case_id)
+            told["why"] = await self.reason(tx, case, why)
             if self.may(case, principal, Verb.UNMASK):
                 found = [o for o in await openings_of(tx, case_id) if fields is None or o.field in fields]
                 told["commitments"] = [one.commitment for one in found]
@@ -85,7 +98,7 @@ class PersonalData:
             if allowed:
                 await self._require_ended(tx, case)
                 return await self._erased(tx, case_id, wanted, why, principal.actor)
-            told = {"fields": wanted, "why": why}
+            told = {"fields": wanted, "why": await self.reason(tx, case, why)}
             await tell(tx, self._event(case_id, "personal.denied", principal.actor, act="erase", **told))
         raise NotAllowedToErase
 
@@ -121,12 +134,22 @@ class PersonalData:
         self, tx: Transaction, case_id: str, fields: list[str] | None, why: str, by: str
     ) -> list[tuple[str, str]]:
         now, key = self.parts.clock(), self.parts.secret()
-        gone = await erase(tx, case_id, fields, by=by, why=why, at=now, key=key)
+        seal = Seal(case_id, key, self.parts.clock)  # by the key of afterwards: it outlives what is erased
+        said = why if by == SYSTEM else seal.token(WHY, why)
+        gone = await erase(tx, case_id, fields, by=by, why=said, at=now, key=key)
         if gone:
-            told = {"fields": sorted({field for _, field in gone}), "why": why}
+            await keep_in(tx, seal)
+            told = {"fields": sorted({field for _, field in gone}), "why": said}
             values = [token for token, _ in gone]
             await tell(tx, self._event(case_id, "personal.erased", by, values=values, **told))
         return gone
+
+    async def reason(self, tx: Transaction, case: Case, why: str) -> str:
+        """Why somebody opens or erases something, put apart like all that people write."""
+        seal = Seal(case.id, case.sealing_key, self.parts.clock)
+        token = seal.token(WHY, why)
+        await keep_in(tx, seal)
+        return token
 
     def may(self, case: Case, principal: Principal, verb: Verb) -> bool:
         """Whether somebody may, by the case's workflow; where that is gone, by all that are there."""
@@ -183,4 +206,4 @@ def in_words(opening: Opening) -> Any:
     """What stands behind a commitment, or when and by whom it was erased."""
     if opening.erased_at is None:
         return opening.value
-    return f"[erased on {opening.erased_at:%Y-%m-%d} by {opening.erased_by}: {opening.erased_why}]"
+    return f"[erased on {opening.erased_at:%Y-%m-%d} by {opening.erased_by}]"

@@ -41,13 +41,15 @@ class Dossiers:
         """The dossier with what its tokens stand for; raises CaseNotFound, NotAllowedToSee."""
         await self._grow()
         async with self.parts.database.transaction() as tx:
-            case = await get_case(tx, case_id)
-            if PersonalData(self.parts).may(case, principal, Verb.UNMASK):
-                made = _opened(await self._gathered(tx, case_id), await openings_of(tx, case_id))
-                told = {"unmasked": True, "why": why, "values": [one.token for one in made.openings or ()]}
+            case, personal = await get_case(tx, case_id), PersonalData(self.parts)
+            made = await self._gathered(tx, case_id)  # before the reason is sealed, or it would be in it
+            said = await personal.reason(tx, case, why)
+            if personal.may(case, principal, Verb.UNMASK):
+                made = _opened(made, await openings_of(tx, case_id))
+                told = {"unmasked": True, "why": said, "values": [one.token for one in made.openings or ()]}
                 await tell(tx, self._event(EXPORTED, principal, case=case_id, **told))
                 return made
-            await tell(tx, self._event("personal.denied", principal, case=case_id, act="export", why=why))
+            await tell(tx, self._event("personal.denied", principal, case=case_id, act="export", why=said))
         raise NotAllowedToSee
 
     async def _grow(self) -> None:

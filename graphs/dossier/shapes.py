@@ -102,7 +102,7 @@ class Dossier(_Part):
             return still_sealed(token)
         if found.erased_at is None:
             return found.value
-        return f"[erased on {found.erased_at[:_DAY]} by {found.erased_by}: {found.erased_why}]"
+        return f"[erased on {found.erased_at[:_DAY]} by {found.erased_by}]"
 
     def in_clear(self, document: Any) -> Any:
         """A document of the dossier with its tokens opened as far as they can be."""

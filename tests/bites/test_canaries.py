@@ -94,7 +94,7 @@ async def answers(house: House, settings: Settings, clock: ManualClock, case_id:
         for who in ("kit", "reader"):
             for path in paths:
                 found[f"{who} GET {path}"] = (await door.ask(who, "GET", path)).text
-        unmask = await door.ask("kit", "POST", f"/cases/{case_id}/unmask", json={"why": "curious"})
+        unmask = await door.ask("kit", "POST", f"/cases/{case_id}/unmask", json={"why": COMMENT})
         found["kit POST unmask"] = unmask.text
         assert unmask.status_code == 403
     return found
