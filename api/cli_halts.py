@@ -143,17 +143,15 @@ def _run(
 
 
 async def _with_switch(settings: Settings, deed: "Callable[[Switch], Awaitable[Json]]") -> Json:
+    from graphs.catalogue import find_kits
     from graphs.halting import Switch
-    from graphs.refund import refund_workflow
     from graphs.wiring import addresses, new_id, utc_now
 
-    refund = refund_workflow()
+    workflows = {kit.name: kit.workflow() for kit in find_kits(settings.workflows)}
     async with addresses(settings) as where, open_database(where.ours) as database:
         await require_migrated(database)
         queue = Queue(queue_app(database.conninfo))
-        host = Host(
-            database=database, queue=queue, workflows={refund.name: refund}, clock=utc_now, ids=new_id
-        )
+        host = Host(database=database, queue=queue, workflows=workflows, clock=utc_now, ids=new_id)
         return await deed(Switch(host))
 
 

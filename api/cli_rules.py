@@ -9,7 +9,7 @@ from api.cli_run import LOCAL, Token, Url, ask, start
 from api.cli_run import Json as AsJson
 from api.client import Client
 from api.show import as_json, complain, console, difference_table, say, show_verdict
-from graphs.refund import refund_tables
+from graphs.catalogue import all_tables, find_kits
 from graphs.settings import Settings
 from graphs.tables import TableSource, source_for
 from nodes.rule_differences import table_differences
@@ -96,14 +96,18 @@ def diff(
 
 
 def _chosen(files: list[Path]) -> list[tuple[TableSource, Path | None]]:
-    shipped = refund_tables()
+    shipped = _shipped()
     if not files:
         return [(source, None) for source in shipped]
     return [(_source_of(path), path) for path in files]
 
 
+def _shipped() -> tuple[TableSource, ...]:
+    return all_tables(find_kits(Settings.from_environment().workflows))
+
+
 def _source_of(path: Path) -> TableSource:
-    return source_for(path.read_text(encoding="utf-8"), str(path), refund_tables())
+    return source_for(path.read_text(encoding="utf-8"), str(path), _shipped())
 
 
 def _loaded(source: TableSource, path: Path | None) -> RuleTable:

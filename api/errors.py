@@ -44,7 +44,6 @@ from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewPark
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.halting import HaltAlreadyReleased, HaltUnfit, NotAllowedToHalt
-from graphs.intake import EventRefused
 from graphs.lending import DelegationUnfit
 from graphs.outcomes import EffectUnknown, TooManyOutcomes
 from graphs.people import PeopleFileUnfit
@@ -58,6 +57,7 @@ from graphs.ticks import ScheduleUnfit
 from graphs.ways_out import DeedInDoubt, NotAnOwner, NotYoursToResolve
 from graphs.withdrawals import NothingToWithdraw
 from nodes.edits import PatchUnfit
+from nodes.event import EventRefused
 from nodes.strict_yaml import TableUnfit
 from tools.contract import ToolError
 

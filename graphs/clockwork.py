@@ -9,10 +9,11 @@ from checkpoints.audit import Event, tell
 from checkpoints.database import Transaction
 from checkpoints.schedules import Schedule, change_schedule, next_tick
 from graphs.backoff import wait_after
-from graphs.intake import CloudEvent, EventRefused, Intake
+from graphs.intake import CloudEvent, Intake
 from graphs.ticks import Due, ScheduleUnfit, due
 from graphs.wiring import Parts
 from nodes.directory import DirectoryUnfit
+from nodes.event import EventRefused
 from nodes.permissions import SCHEDULES, Kind, Principal, Verb
 from nodes.records import UnresolvedReference
 from nodes.workflow import Workflow

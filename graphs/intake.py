@@ -13,20 +13,12 @@ from checkpoints.database import Transaction
 from checkpoints.rule_tables import tables_in_force
 from checkpoints.sealing import Seal, keep_in
 from graphs.wiring import Parts
+from nodes.event import EventRefused
 from nodes.judge import Judge, no_decision, no_deeds
 from nodes.permissions import Kind, Principal
 from nodes.sealing import sealed
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolRefused
-
-
-class EventRefused(Exception):
-    """The event cannot start a case; nothing was started."""
-
-    def __init__(self, reason: str, message: str, fields: tuple[dict[str, str], ...] = ()) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.fields = fields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

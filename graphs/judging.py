@@ -1,5 +1,6 @@
 """Judging: a workflow's judge on a session, the same for a segment and for a preview."""
 
+from checkpoints.case_events import SessionFindings
 from checkpoints.effects import SessionLedger
 from checkpoints.reviews import SessionReviews
 from checkpoints.session import Session
@@ -25,6 +26,7 @@ def judge_on(
         read=read,
         deeds=ledger.deeds_by,
         effect=ledger.effect,
+        found=SessionFindings(session).of,
         sealing=sealing,
         decided=decided or SessionReviews(session).decision,
         clock=parts.clock,

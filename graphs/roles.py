@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from checkpoints.halts import HaltScope
-from nodes.agent import AgentRole, Output
+from nodes.agent import AgentRole, Output, Playbook
 from nodes.gateway import GATEWAY
 from nodes.hours import Hours
 from nodes.judge import JUDGE
@@ -231,14 +231,15 @@ class RoleFile(_Strict):
         """The workflow's working hours, if it has any; raises TableUnfit."""
         return None if self.hours is None else self.hours.hours(f"{source}: hours")
 
-    def agent(self, name: str, output: type[Output], prompt: str) -> AgentRole:
-        """One agent's role, with its output type and prompt; raises KeyError for an agent not in the file."""
+    def agent(self, name: str, output: type[Output], prompt: str, playbook: Playbook) -> AgentRole:
+        """One agent's role, with output type, prompt and playbook; KeyError for one not in the file."""
         role = self.agents[name]
         return AgentRole(
             name=name,
             version=role.version,
             prompt=prompt,
             output=output,
+            playbook=playbook,
             view=role.view(),
             look_ups=tuple(role.look_ups),
             model_calls=role.model_calls,

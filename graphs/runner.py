@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -29,6 +30,7 @@ from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
 from graphs.connectors import doing
 from graphs.halting import put_off
+from graphs.intake import CloudEvent, Intake
 from graphs.judging import judge_on
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
@@ -36,6 +38,7 @@ from graphs.wiring import Parts
 from nodes.context import Context
 from nodes.gateway import Gateway
 from nodes.limits import Brakes
+from nodes.permissions import principal_of
 from nodes.shapes import Json
 from nodes.signers import Signers
 from nodes.state import CaseState
@@ -205,7 +208,16 @@ class Runner:
                 clock=parts.clock,
             ),
             clock=parts.clock,
+            open_case=partial(self._open_below, case),
         )
+
+    async def _open_below(self, case: Case, name: str, event_type: str, data: Json) -> str:
+        """Open a case below this one, for whoever asked for this one; raises EventRefused."""
+        event = CloudEvent(
+            id=f"{case.id}/{name}", source=f"/cases/{case.id}", type=event_type, data=data, parent=case.id
+        )
+        below, _ = await Intake(self.parts).receive(event, principal_of(case.opened_by))
+        return below.id
 
     async def _stop(
         self, command: Command, status: Status, reason: str, owner: str = "operations", **told: Any

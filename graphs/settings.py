@@ -44,6 +44,10 @@ def _unquoted(value: str | None) -> str:
     return (value or "").strip().strip("\"'").strip()
 
 
+def _listed(value: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+
+
 class SettingUnfit(Exception):
     """An environment variable is not what it must be."""
 
@@ -75,6 +79,7 @@ class Settings:
         migrate_url: `COUNTERSIGN_MIGRATE_URL`, the same database as the role that owns it, only to migrate.
         home: `COUNTERSIGN_HOME`, where the embedded Postgres and the people file live.
         people_file: `COUNTERSIGN_PEOPLE`, who may sign in and as what.
+        workflows: `COUNTERSIGN_WORKFLOWS`, comma-separated packages with workflows beside the shipped ones.
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
@@ -91,6 +96,7 @@ class Settings:
     migrate_url: str | None = None
     home: Path
     people_file: Path
+    workflows: tuple[str, ...] = ()
     model: str | None = None
     sandbox_url: str | None = None
     notify_file: Path | None = None
@@ -111,6 +117,7 @@ class Settings:
             migrate_url=env.get("COUNTERSIGN_MIGRATE_URL") or None,
             home=home,
             people_file=Path(env.get("COUNTERSIGN_PEOPLE") or home / "people.yaml"),
+            workflows=_listed(env.get("COUNTERSIGN_WORKFLOWS")),
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),

@@ -35,12 +35,20 @@ class TableSource:
 
 
 def source_for(text: str, path: str, sources: Iterable[TableSource]) -> TableSource:
-    """The source whose tool a table is about; raises TableUnfit if there is none."""
+    """The source that a table is a version of: of several about its tool the one with its name.
+
+    Raises:
+        TableUnfit: no table is about this tool, or several are, and none of them has this name.
+    """
     document = load_yaml(text, path)
-    tool = document.get("tool") if isinstance(document, dict) else None
-    known = {source.load().tool: source for source in sources}
-    if not isinstance(tool, str) or tool not in known:
-        raise TableUnfit(
-            f"{path}: tool: {tool!r} is judged by no table; there are {', '.join(sorted(known))}"
-        )
-    return known[tool]
+    tool, name = (document.get(key) if isinstance(document, dict) else None for key in ("tool", "table"))
+    known = [(source.load(), source) for source in sources]
+    about = {table.name: source for table, source in known if table.tool == tool}
+    if not about:
+        tools = ", ".join(sorted({table.tool for table, _ in known}))
+        raise TableUnfit(f"{path}: tool: {tool!r} is judged by no table; there are {tools}")
+    if len(about) == 1:
+        return next(iter(about.values()))
+    if name not in about:
+        raise TableUnfit(f"{path}: table: {tool} is judged by {', '.join(sorted(about))}, not by {name!r}")
+    return about[name]

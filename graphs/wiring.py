@@ -21,12 +21,11 @@ from checkpoints.migrate import migrate, require_migrated
 from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
+from graphs.catalogue import find_kits
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
-from graphs.refund import refund_workflow
-from graphs.refund.agents import policy_playbook, triage_playbook
 from graphs.retention import USUAL, read_retention
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
@@ -118,8 +117,8 @@ async def open_parts(
     """Open everything.
 
     Raises:
-        DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit: each with one
-            clear line.
+        DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
+            WorkflowUnfit: each with one clear line.
     """
     signer, anchors = signer_of(settings), read_anchors(settings.anchors)
     async with AsyncExitStack() as stack:
@@ -134,15 +133,17 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
-        refund = held_to_tools(refund_workflow(), registry)
+        workflows = {
+            kit.name: held_to_tools(kit.workflow(), registry) for kit in find_kits(settings.workflows)
+        }
         rulebook = Rulebook(database)
-        await rulebook.adopt_shipped([refund], clock())
+        await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
             capability=registry.hand_over(),
-            workflows={refund.name: refund},
+            workflows=workflows,
             rulebook=rulebook,
             brain=choose_brain(settings.model, breakers),
             people=People(settings.people_file, clock),
@@ -152,7 +153,7 @@ async def open_parts(
             breakers=breakers,
             sleep=sleep,
             retention=read_retention(settings.retention_file),
-            notify=read_notify(settings.notify_file, os.environ, [refund.name]),
+            notify=read_notify(settings.notify_file, os.environ, list(workflows)),
             tracer=tracer,
             anchors=anchors,
             principal_rate=settings.principal_rate,
@@ -240,7 +241,7 @@ def signer_of(settings: Settings) -> Signer:
 def choose_brain(model: str | None, breakers: Breakers) -> Brain:
     """The model that is configured, else the playbooks."""
     if model is None:
-        return Playbooks({"triage": triage_playbook, "policy": policy_playbook})
+        return Playbooks()
     from langchain.chat_models import init_chat_model
 
     from nodes.guarded_brain import GuardedBrain

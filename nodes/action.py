@@ -67,6 +67,12 @@ class Proposal:
         return str(uuid5(NAMESPACE_OID, f"review/{self.id}"))
 
     @property
+    def names(self) -> set[str]:
+        """The records that its arguments refer to."""
+        items = (item for item in self.arguments.values() if isinstance(item, Ref))
+        return {item.path.partition(".")[0] for item in items}
+
+    @property
     def literals(self) -> list[str]:
         """The arguments that are not references."""
         return sorted(name for name, item in self.arguments.items() if not isinstance(item, Ref))
@@ -83,11 +89,11 @@ class Proposal:
         """The earlier revisions, by name: their own arguments are not known here. The oldest comes first."""
         return [replace(self, revision=number) for number in range(1, self.revision)]
 
-    def source_of(self, name: str) -> tuple[str, Trust]:
+    def source_of(self, name: str, records: Records) -> tuple[str, Trust]:
         """Where an argument comes from, and how far it is to be trusted."""
         item = self.arguments[name]
         if isinstance(item, Ref):
-            return item.path, Trust.RECORD
+            return item.path, trust_of(records, item.path)
         if name in self.edits:
             return self.edits[name], Trust.PERSON
         return self.proposer, _literal_trust(self.proposer)
@@ -137,13 +143,9 @@ def resolve(proposal: Proposal, records: Records) -> tuple[dict[str, Any], dict[
     values: dict[str, Any] = {}
     sources: dict[str, Json] = {}
     for name, item in proposal.arguments.items():
-        if isinstance(item, Ref):
-            values[name] = _plain(reference(records, item.path))
-            sources[name] = {"source": item.path, "trust": trust_of(records, item.path).value}
-        else:
-            values[name] = item
-            source, trust = proposal.source_of(name)
-            sources[name] = {"source": source, "trust": trust.value}
+        values[name] = _plain(reference(records, item.path)) if isinstance(item, Ref) else item
+        source, trust = proposal.source_of(name, records)
+        sources[name] = {"source": source, "trust": trust.value}
     return values, sources
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from nodes.records import View
+from nodes.records import Said, View
 from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
 from tools.contract import FieldClass, Marked, Trust
@@ -27,10 +27,8 @@ HALTED = "halted"
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
-class Output(BaseModel):
+class Output(Said):
     """What every agent's typed output carries: how sure it is, and which records it relies on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     confidence_percent: Percent = Field(description="How sure you are, from 0 to 100.")
     evidence: list[RecordName] = Field(max_length=20, description="Names of the records you rely on.")
@@ -60,6 +58,7 @@ class AgentRole:
     """What one agent is for and what it is given.
 
     Attributes:
+        playbook: what answers in its place where no model is configured.
         look_ups: names of records that are not in the prompt, but that it may ask for.
         before_call: awaited before each call of its model; raises AgentUncertain if there shall be none.
     """
@@ -69,6 +68,7 @@ class AgentRole:
     prompt: str
     output: type[Output]
     view: View
+    playbook: "Playbook"
     look_ups: tuple[str, ...] = ()
     model_calls: int = 6
     patience: timedelta = timedelta(seconds=60)
@@ -114,16 +114,16 @@ Playbook = Callable[[Json], Output]
 
 @dataclass(frozen=True, slots=True)
 class Playbooks:
-    """A deterministic stand-in for a model, one function a role; says so on every finding."""
+    """Deterministic stand-ins for a model, each role's own unless another is set; they say so every time."""
 
-    of: Mapping[str, Playbook]
+    of: Mapping[str, Playbook] = field(default_factory=dict)
 
     async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
         """The playbook's answer; it reads its look-ups like any record."""
-        if role.name not in self.of:
-            raise AgentUncertain("no_playbook", f"no model is configured and {role.name} has no playbook")
         everything = view | {name: up.answer for name, up in zip(role.look_ups, look_ups, strict=True)}
-        return Thought(output=self.of[role.name](everything), brain="playbook", obtained="playbook")
+        return Thought(
+            output=self.of.get(role.name, role.playbook)(everything), brain="playbook", obtained="playbook"
+        )
 
 
 def finding(role: AgentRole, thought: Thought, sealing: Sealing) -> Json:

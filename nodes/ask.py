@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 
 from checkpoints.canonical import digest
 from checkpoints.errors import LimitReached
-from nodes.agent import HALTED, AgentRole, AgentUncertain, LookUp, finding
+from nodes.agent import HALTED, AgentRole, AgentUncertain, LookUp, finding, said
 from nodes.context import Context
 from nodes.halts import stand_still, stopped_short
 from nodes.records import Records, reference
@@ -32,22 +32,25 @@ def ask(agent: str) -> Node:
     It waits while the agent is halted.
     """
 
-    async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:  # noqa: ARG001 - a node's shape
+    async def asked(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         while True:
             await stand_still(runtime, f"agent:{agent}")
-            update = await _asked(agent, Story(runtime, f"agent:{agent}"), runtime.context)
+            story = Story(runtime, f"agent:{agent}")
+            update = await _asked(agent, story, runtime.context, state.get("findings", {}))
             if update is not None:  # else it was halted between two calls of its model
                 return update
 
     return asked
 
 
-async def _asked(agent: str, story: Story, context: Context) -> CaseState | None:
+async def _asked(agent: str, story: Story, context: Context, findings: Json) -> CaseState | None:
     try:
         role = await context.brakes.thrift(context.workflow.agents[agent])
-        records = await remembered(context)
+        records = {**await remembered(context), **await _heard(context, role, findings)}
     except LimitReached as reached:
         return stopped_short(story, reached)
+    except AgentUncertain as uncertain:
+        return _uncertain(story, uncertain.reason, str(uncertain))
     except (ToolError, OutOfScope) as failure:
         reason = f"source_{failure.reason}" if isinstance(failure, ToolError) else "out_of_scope"
         return _uncertain(story, reason, "the records cannot be read any more")
@@ -67,6 +70,17 @@ async def _asked(agent: str, story: Story, context: Context) -> CaseState | None
     found = finding(role, thought, context.sealing)
     story.tell("agent.found", seen=digest(role.view.of(records, context.sealing, keep=False)), **found)
     return {"findings": {agent: found}, "outcome": "ready", "step": story.step, "record": story.events}
+
+
+async def _heard(context: Context, role: AgentRole, findings: Json) -> Records:
+    """What other agents have said, as far as this one's role lists it; they come from the state, for reading.
+
+    Raises:
+        AgentUncertain: one of them has said nothing that fits.
+    """
+    others = sorted(context.workflow.agents.keys() & {path.partition(".")[0] for path in role.view.fields})
+    opened = await context.sealing.opened({name: findings.get(name) for name in others})
+    return {name: said(context.workflow.agents[name], opened) for name in others}
 
 
 def _uncertain(story: Story, reason: str, message: str, usage: Json | None = None) -> CaseState:

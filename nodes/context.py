@@ -1,6 +1,6 @@
 """What a graph run is given: the collaborators of its nodes, handed over through LangGraph's Runtime."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +17,11 @@ from nodes.workflow import Workflow
 from tools.registry import Registry
 
 Clock = Callable[[], datetime]
+OpenCase = Callable[[str, str, Json], Awaitable[str]]
+"""Opens a case below this one for an event, `(name within the case, event type, data)`; returns its id.
+
+The same name again is the same case. Raises EventRefused.
+"""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,7 @@ class Context:
     sealing: Sealing
     brakes: Brakes
     clock: Clock
+    open_case: OpenCase
     memory: Memory = field(default_factory=Memory)
 
     @property

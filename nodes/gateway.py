@@ -150,11 +150,9 @@ class Gateway:
 
     async def _already_done(self, judgement: Judgement) -> Execution | None:
         arguments = judgement.action["arguments"]
-        things = self.judge.workflow.rulings[judgement.proposal.tool].own or arguments
+        ruling = self.judge.workflow.rulings[judgement.proposal.tool]
         for effect in await self.ledger.effects(judgement.proposal.case_id):
-            same = effect.tool == judgement.proposal.tool and all(
-                effect.arguments.get(name) == arguments.get(name) for name in things
-            )
+            same = effect.tool == judgement.proposal.tool and ruling.same_deed(effect.arguments, arguments)
             if same and effect.state is not EffectState.FAILED:
                 return Execution(end=End.BLOCKED, reason="already_done_in_this_case")
         return None

@@ -1,7 +1,7 @@
 """The judge: reads the records afresh, resolves the proposal, and asks the rules."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,14 +17,14 @@ from nodes.action import Proposal, action_of, evidence_of, resolve, same
 from nodes.edits import edited
 from nodes.facts import FactsUnfit, typed
 from nodes.permissions import NotPermitted, Verb
-from nodes.records import Records, Source, UnresolvedReference, WindowStart, reference
+from nodes.records import Records, Source, UnresolvedReference, WindowStart, every, reference
 from nodes.rules import Consequence, Outcome, Verdict
 from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
 from nodes.undoing import FindEffect, no_effect, undo_records
 from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
-from tools.contract import Arguments, Record, ToolError, ToolRefused
+from tools.contract import Arguments, Record, ToolError, ToolRefused, Trust
 from tools.registry import Registry
 
 GRANT_LIFE = timedelta(days=7)
@@ -38,8 +38,15 @@ JUDGE = "rule:judge"
 Read = Callable[[str, Arguments], Awaitable[Record]]
 Deeds = Callable[[str, str, datetime], Awaitable[Sequence[EffectRow]]]
 """What a proposer has done with a tool since a time: `(proposer, tool, since)`."""
+Found = Callable[[str], Awaitable[Mapping[str, Json]]]
+"""What each agent of a case said last, by its name, as the log has it; of the case by its id."""
 Decided = Callable[[str], Awaitable[Decision | None]]
 """How a review stands, by its id."""
+
+
+async def no_findings(_case_id: str) -> Mapping[str, Json]:
+    """The findings of a case in which nobody has been asked."""
+    return {}
 
 
 async def no_deeds(_proposer: str, _tool: str, _since: datetime) -> Sequence[EffectRow]:
@@ -87,6 +94,7 @@ class Judge:
     sealing: Sealing
     clock: Callable[[], datetime]
     effect: FindEffect = no_effect
+    found: Found = no_findings
 
     async def records(self, case: Json) -> Records:
         """The records of a case, read now, side by side where one does not need another.
@@ -132,7 +140,7 @@ class Judge:
         return [
             f"{left} is not {right}"
             for left, right in self.workflow.scope
-            if reference(records, left) != reference(records, right)
+            if any(value != reference(records, right) for value in every(records, left))
         ]
 
     async def judge(self, case: Json, proposal: Proposal, expires_at: datetime | None = None) -> Judgement:
@@ -150,6 +158,7 @@ class Judge:
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
             records = {**await self.records(case), **await self._undoing(case, proposal)}
+            records |= await self._heard(case, proposal, ruling)
             fitted, sources = await self._arguments(proposal, records)
             arguments = fitted.model_dump(mode="json")
             strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)
@@ -163,8 +172,11 @@ class Judge:
             return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
+        hearsay = self._hearsay(proposal, sources)
         ledger = await self._ledger(ruling, proposal)
         facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
+        if verdict.outcome is Outcome.ALLOW and hearsay:
+            verdict = ruling.table.investigate(hearsay)
         action = action_of(
             proposal,
             sealed(fitted, self.sealing, proposal.tool),
@@ -185,6 +197,18 @@ class Judge:
 
     async def _undoing(self, case: Json, proposal: Proposal) -> Records:
         return await undo_records(case, proposal, self.effect, self.registry, self.sealing)
+
+    async def _heard(self, case: Json, proposal: Proposal, ruling: Ruling) -> Records:
+        """What agents have said, where proposal or facts rely on it: from the log, never from the state."""
+        agents = self.workflow.agents
+        wanted = sorted(agents.keys() & (proposal.names | set(ruling.hears)))
+        if not wanted:
+            return {}
+        found = await self.found(str(case["id"]))
+        if silent := [name for name in wanted if name not in found]:
+            raise UnresolvedReference(f"nothing is on record of {', '.join(silent)}")
+        said = {name: await self.sealing.opened(found[name]) for name in wanted}
+        return {name: agents[name].output.model_validate(said[name]) for name in wanted}
 
     def _may_propose(self, proposal: Proposal) -> bool:
         held = (proposal.proposer,)
@@ -238,9 +262,21 @@ class Judge:
             verdict = ruling.table.judge(typed(ruling.facts, facts))
         except FactsUnfit as unfit:
             return snapshot, ruling.table.investigate(f"facts_unfit:{','.join(unfit.names)}")
-        if verdict.outcome is Outcome.ALLOW and set(proposal.literals) - proposal.edits.keys():
-            return snapshot, ruling.table.investigate("literal_arguments")
         return snapshot, verdict
+
+    def _hearsay(self, proposal: Proposal, sources: Mapping[str, Json]) -> str | None:
+        """Why nothing of this may be done by rule alone: what is done, or to whom, only somebody says.
+
+        Literals come from the state, which anybody may have written, but for those of an edit on record. What
+        an agent has said is on record, but says nothing of who, what, where and how much.
+        """
+        if set(proposal.literals) - proposal.edits.keys():
+            return "literal_arguments"
+        authority = self.registry.describe(proposal.tool).authority
+        proven = {Trust.RECORD.value, Trust.PERSON.value}
+        if any(sources[name]["trust"] not in proven for name in authority & sources.keys()):
+            return "unproven_authority"
+        return None
 
     def _unjudged(
         self, proposal: Proposal, outcome: Outcome, reason: str, records: Records | None = None

@@ -45,6 +45,12 @@ class Principal:
         return self.actor if self.kind is Kind.SERVICE else self.human or self.id
 
 
+def principal_of(actor: str) -> Principal:
+    """A principal as the record names it, without any rights."""
+    kind, _, name = actor.partition(":")
+    return Principal(id=name, kind=Kind(kind), name=name)
+
+
 class Verb(StrEnum):
     """What can be permitted."""
 

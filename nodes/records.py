@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from nodes.marks import MASK, mark_of, masked
 from nodes.sealing import Sealing, sealed
@@ -12,6 +13,12 @@ from nodes.shapes import Json
 from tools.contract import FieldClass, Trust
 
 Records = Mapping[str, BaseModel]
+
+
+class Said(BaseModel):
+    """What an agent has said: a record of what it believes, never of what is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class UnresolvedReference(Exception):
@@ -27,11 +34,16 @@ class WindowStart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A record read by a read-only tool; arguments are references, or where a window begins."""
+    """A record read by a read-only tool; arguments are references, or where a window begins.
+
+    Attributes:
+        shared: it is company-wide, and nobody's own: no scope can say whose it must be.
+    """
 
     name: str
     tool: str
     arguments: Mapping[str, "str | WindowStart"]
+    shared: bool = False
 
     @property
     def needs(self) -> set[str]:
@@ -72,6 +84,26 @@ class View:
         return value
 
 
+def no_records(_records: Records, _now: datetime) -> Mapping[str, BaseModel]:
+    """Nothing is derived."""
+    return {}
+
+
+def every(records: Records, path: str) -> list[Any]:
+    """The values behind `record.field`, or `record.list.field` of each item that says it.
+
+    Raises:
+        UnresolvedReference: there is no such record or field.
+    """
+    name, field_name, *inner = path.split(".")
+    found = reference(records, f"{name}.{field_name}")
+    if not inner:
+        return [found]
+    if any(inner[0] not in type(item).model_fields for item in found):
+        raise UnresolvedReference(f"there is no {path}")
+    return [value for item in found if (value := getattr(item, inner[0])) is not None]
+
+
 def reference(records: Records, path: str) -> Any:
     """The value behind `record.field`; raises UnresolvedReference."""
     name, _, field_name = path.partition(".")
@@ -82,9 +114,10 @@ def reference(records: Records, path: str) -> Any:
 
 
 def trust_of(records: Records, path: str) -> Trust:
-    """The trust of the field behind a reference."""
+    """The trust of the field behind a reference; what an agent has said is a model's at best."""
     name, _, field_name = path.partition(".")
-    return mark_of(type(records[name]), field_name).trust
+    trust = mark_of(type(records[name]), field_name).trust
+    return Trust.MODEL if isinstance(records[name], Said) and trust is Trust.RECORD else trust
 
 
 def as_evidence(name: str, record: BaseModel, sealing: Sealing) -> Json:

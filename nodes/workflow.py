@@ -21,6 +21,10 @@ from tools.contract import Trust
 from tools.money import Money
 
 
+class WorkflowUnfit(Exception):
+    """A workflow's parts do not hold together."""
+
+
 class EventData(BaseModel):
     """What the data of a workflow's event must be: strict and complete."""
 
@@ -36,6 +40,8 @@ class Ruling:
         gather: the facts of a proposal, from the records and the arguments as resolved.
         own: arguments that must be the case's own, each with the reference it must equal. They say what the
             deed is done to: a case does one deed to one thing, whatever its other arguments are.
+        apart: arguments that tell one deed of the case from another, beside `own`.
+        hears: agents whose findings are facts; a case in which one of them has said nothing is not judged.
         amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
         subjects: whose deeds the table's windows measure, by name.
     """
@@ -45,6 +51,8 @@ class Ruling:
     facts: type[Facts]
     gather: Callable[[Records, Proposal, Json, datetime], dict[str, Fact]]
     own: Mapping[str, str] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -101,6 +109,11 @@ class Ruling:
         subjects = {window.per for window in self.table.windows.values()} - {AGENT}
         return sorted({f"{per}:{self.subjects[per].key(event)}" for per in subjects})
 
+    def same_deed(self, one: Json, other: Json) -> bool:
+        """Whether two deeds of a case, by their arguments, are done to the same thing."""
+        things = (*self.own, *self.apart) or tuple(other)
+        return all(one.get(name) == other.get(name) for name in things)
+
     @property
     def agent_window(self) -> timedelta:
         """How far back the table looks at what a proposer has done; nothing if it does not."""
@@ -153,6 +166,15 @@ class Workflow:
     hours: Hours | None = None
     reviewer_view: View
     build: Callable[[], Any]
+
+    def __post_init__(self) -> None:
+        """Raise WorkflowUnfit if names clash, or a record could be anybody's."""
+        twice = sorted(self.agents.keys() & {"event", *(source.name for source in self.sources)})
+        if twice:
+            raise WorkflowUnfit(f"{self.name}: an agent and a record are both called {', '.join(twice)}")
+        scoped = {path.partition(".")[0] for pair in self.scope for path in pair}
+        if open_ := [one.name for one in self.sources if not one.shared and one.name not in scoped]:
+            raise WorkflowUnfit(f"{self.name}: nothing says whose these must be: {', '.join(open_)}")
 
     def with_tables(self, tables: Mapping[str, RuleTable]) -> "Workflow":
         """The workflow as it is judged by these tables, by tool, instead of its own."""

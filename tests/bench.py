@@ -43,7 +43,18 @@ from tools.contract import Call
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "40"))
 REVIEWED = range(2 * ROUNDS + 4, 2 * ROUNDS + 4 + bench_reviews.CASES)
 """The numbers of the cases that people sign."""
-STEPS = ("retrieve", "triage", "assess", "propose", "judge", "refund", "tell", "judge_reply", "send", "close")
+STEPS = (
+    "retrieve",
+    "triage",
+    "assess",
+    "propose",
+    "judge",
+    "refund",
+    "tell",
+    "judge_reply",
+    "send",
+    "closed",
+)
 
 _NEW_CASES = """
 INSERT INTO customers SELECT 'C-7' || lpad(n::text, 4, '0'), name, email, tier, status, country, created_at

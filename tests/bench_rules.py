@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from graphs.refund import refund_workflow
+from graphs.refund import KIT
 from graphs.refund.records import RefundFacts
 from nodes.facts import checked
 from nodes.permissions import Verb
@@ -35,7 +35,7 @@ def plain(facts: RefundFacts) -> str:
 
 def measure() -> dict[str, float]:
     """Microseconds a call, the best of several rounds: what else the machine does only ever adds."""
-    workflow = refund_workflow()
+    workflow = KIT.workflow()
     table = workflow.rulings["payments.refund"].table
     (row,) = (row for row in table.rows if row.id == "RF-92")  # judged last, so every row has its trace
     facts = checked(RefundFacts, row.examples[0])

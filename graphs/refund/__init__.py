@@ -1,6 +1,6 @@
 """Refund approval: from a request to money on its way back, with people where the rules want them."""
 
 from graphs.refund.graph import build as graph
-from graphs.refund.workflow import refund_tables, refund_workflow
+from graphs.refund.workflow import KIT
 
-__all__ = ["graph", "refund_tables", "refund_workflow"]
+__all__ = ["KIT", "graph"]

@@ -124,7 +124,7 @@ def refund_facts(records: Records, proposal: Proposal, arguments: Json, now: dat
         return Fact(value=value, source=source, trust=trust, at=now)
 
     return {
-        "amount": fact(amount, *proposal.source_of("amount_minor")),
+        "amount": fact(amount, *proposal.source_of("amount_minor", records)),
         "in_payment_currency": fact(
             amount.currency in {p.currency for p in paid.payments}, "payments.payments"
         ),

@@ -37,7 +37,7 @@ def reversal_facts(records: Records, proposal: Proposal, arguments: Json, now: d
     assert isinstance(paid, OrderPayments)
     done = {refund.refund_id for refund in paid.refunds if refund.status is RefundStatus.DONE}
     amount = Money(amount_minor=arguments["amount_minor"], currency=arguments["currency"])
-    source, trust = proposal.source_of("amount_minor")
+    source, trust = proposal.source_of("amount_minor", records)
     return {
         "amount": Fact(value=amount, source=source, trust=trust, at=now),
         "within_window": _within_window(records, now),

@@ -1,5 +1,6 @@
 """The demo: a whole Countersign on a Postgres of its own; it says so when something is off."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from api import demo
 from api.cli import app
+from api.demo import play, refunds
 from graphs.settings import Settings
 from tests.api.command import countersign
 from tools.sandbox.cast import CAST
@@ -20,10 +22,10 @@ async def test_the_demo_ends_well_and_prints_what_was_really_refunded(own_home: 
     assert done.out.endswith("Every case is where it should be.\n")
     assert "the log holds" in done.out
     paid = [line for line in done.out.splitlines() if line.startswith("│ R-")]
-    wanted = {CAST[scene].order_id for scene, end in demo.CASES.items() if end == "closed"}
+    wanted = {CAST[scene].order_id for scene, end in refunds.ENDS.items() if end == "closed"}
     assert {line.split()[3] for line in paid} == wanted
     assert len(paid) == len(wanted)
-    assert max(len(line) for line in done.out.splitlines() if "refused, as" not in line) <= 80
+    assert max(len(line) for line in done.out.splitlines() if "refused, as" not in line) <= 84
 
 
 @pytest.mark.alone
@@ -31,18 +33,20 @@ async def test_the_demo_says_what_is_not_where_it_should_be(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two expectations that do not come true: one case is paid all the same, another one is not."""
-    monkeypatch.setitem(demo.CASES, "clean_29_90_1", "rejected")
-    monkeypatch.setitem(demo.CASES, "usd", "closed")
+    for scene, end in (("clean_29_90_1", "rejected"), ("usd", "closed")):
+        monkeypatch.setitem(refunds.ENDS, scene, end)
+    cases = {scene: replace(one, ends=refunds.ENDS[scene]) for scene, one in refunds.SCENARIO.cases.items()}
+    monkeypatch.setattr(play, "SCENARIOS", (replace(refunds.SCENARIO, cases=cases),))
     settings = Settings(home=own_home, people_file=own_home / "people.yaml")
 
     faults = await demo.run_demo(settings, stay=False)
 
     order, usd = CAST["clean_29_90_1"].order_id, CAST["usd"].order_id
     assert faults == [
-        "clean_29_90_1 is closed, not rejected",
-        "usd is escalated, not closed",
         f"order {order}: refunded [2990], not []",
         f"order {usd}: refunded [], not [3000]",
+        "refund: clean_29_90_1 is closed, not rejected",
+        "refund: usd is escalated, not closed",
     ]
 
 

@@ -26,7 +26,7 @@ from checkpoints.commands import Command as Order
 from checkpoints.commands import CommandKind, add_command
 from checkpoints.errors import ThreadIsBusy
 from checkpoints.votes import VoteKind
-from graphs.refund.graph import Builder
+from graphs.flow import Builder
 from graphs.rulebook import Rulebook
 from graphs.runner import Runner, _case_state
 from nodes.context import Context
@@ -263,7 +263,7 @@ async def test_R8_state_written_in_a_nodes_name_pays_nothing(
     assert await house.effects(waiting.id) == []
 
 
-@pytest.mark.parametrize("node", ["refund", "tell", "judge_reply", "send", "close"])
+@pytest.mark.parametrize("node", ["refund", "tell", "judge_reply", "send", "closed"])
 async def test_R8_a_jump_to_a_node_pays_nothing(house: House, waiting: Case, node: str) -> None:
     async with forging(house, waiting) as thread:
         try:

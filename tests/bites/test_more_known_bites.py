@@ -24,8 +24,8 @@ from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
 from checkpoints.session import fenced_session
 from checkpoints.worker import Drained
+from graphs.flow import Builder
 from graphs.refund import graph as build
-from graphs.refund.graph import Builder
 from graphs.runner import MOST_STEPS, _case_state
 from nodes.context import Context
 from nodes.shapes import Json

@@ -22,7 +22,7 @@ from tests.nodes.test_lanes import build as lanes_of_a_refund
 from tests.stories.test_agents_with_a_model import LARGE, POLICY, SMALL, advised, look_up, policy_role
 
 BEFORE_THE_REVIEW = ["retrieve", "triage", "assess", "propose", "judge", "gate"]
-AFTER_THE_REVIEW = ["gate", "refund", "tell", "judge_reply", "send", "close"]
+AFTER_THE_REVIEW = ["gate", "refund", "tell", "judge_reply", "send", "closed"]
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from checkpoints.errors import ScheduleNameTaken, ScheduleNotFound
 from checkpoints.schedules import Missed, Schedule, change_schedule, get_schedule
 from graphs.clockwork import Clockwork
 from graphs.closing import NotEligible
-from graphs.intake import EventRefused
 from graphs.people import PeopleFile, Person, write_people
 from graphs.schedules import Schedules, Wish
 from graphs.settings import Settings
 from graphs.ticks import ScheduleUnfit
 from graphs.wiring import Parts
+from nodes.event import EventRefused
 from nodes.permissions import Kind, Principal
 from tests.house import LEE, SHOP, House, ManualClock, refund_event
 from tools.contract import Arguments, Call, Record, ToolUnavailable

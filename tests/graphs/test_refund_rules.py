@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checkpoints.cases import Status
-from graphs.intake import CloudEvent, EventRefused
-from graphs.refund import refund_workflow
+from graphs.intake import CloudEvent
+from graphs.refund import KIT
 from graphs.refund.records import RefundFacts
 from nodes.action import Proposal, Ref
+from nodes.event import EventRefused
 from nodes.judge import Judge, no_decision, no_deeds
 from nodes.rules import Against, Outcome, RuleTable, Verdict
 from tests.house import LEE, House, refund_event
@@ -54,7 +55,7 @@ def facts(minor: int = 2990, *, earlier: int = 0, **changes: Any) -> RefundFacts
 
 @cache
 def table() -> RuleTable:
-    return refund_workflow().rulings["payments.refund"].table
+    return KIT.workflow().rulings["payments.refund"].table
 
 
 def verdict(given_facts: RefundFacts) -> Verdict:

@@ -1,7 +1,7 @@
 """The record suffices: every verdict ever given is given again, bit for bit, from its own facts."""
 
 from checkpoints.audit import history
-from graphs.refund import refund_tables
+from graphs.refund import KIT
 from graphs.replay import differences, judged_again
 from graphs.roles import read_text
 from nodes.judge import VERDICTS
@@ -32,7 +32,7 @@ async def _decided(house: House) -> None:
 
 async def test_every_recorded_verdict_is_given_again_from_its_own_facts(house: House) -> None:
     await _decided(house)
-    tables = {source.load().tool: (source.load(), source.facts) for source in refund_tables()}
+    tables = {source.load().tool: (source.load(), source.facts) for source in KIT.tables()}
 
     told = await _told(house)
 
@@ -55,7 +55,7 @@ async def test_each_fact_is_recorded_with_its_source_its_trust_and_its_time(hous
 
 async def test_a_stricter_table_differs_on_the_cases_it_would_have_asked_about(house: House) -> None:
     await _decided(house)
-    source = refund_tables()[0]
+    source = KIT.tables()[0]
     text = _stricter()
 
     async with house.parts.database.connection() as connection:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphs.refund import refund_workflow
+from graphs.refund import KIT
 from graphs.roles import load_roles, read_text
 from nodes.permissions import CASES, PERSONAL_DATA, SCHEDULES, NotPermitted, Verb
 from nodes.strict_yaml import TableUnfit
@@ -37,7 +37,7 @@ WRITTEN_BY_HAND = {
 
 
 async def test_every_role_may_do_this_with_every_tool_and_nothing_else(house: House) -> None:
-    permissions = refund_workflow().permissions
+    permissions = KIT.workflow().permissions
     tools = {tool.name for tool in house.parts.registry}
     assert set().union(*WRITTEN_BY_HAND.values()) <= tools
 
@@ -48,7 +48,7 @@ async def test_every_role_may_do_this_with_every_tool_and_nothing_else(house: Ho
 
 
 def test_who_may_ask_for_a_rollback_is_this_and_nobody_else() -> None:
-    permissions = refund_workflow().permissions
+    permissions = KIT.workflow().permissions
     may = {name for name in permissions.roles if permissions.decide((name,), Verb.ROLL_BACK, CASES).allowed}
     assert may == {"support_lead", "finance", "team_lead"}
 
@@ -62,7 +62,7 @@ BESIDE_TOOLS = {
 
 
 def test_every_role_may_do_this_beside_tools_and_nothing_else() -> None:
-    permissions = refund_workflow().permissions
+    permissions = KIT.workflow().permissions
 
     for role in (*permissions.roles, "agent:", "person", "anybody", ""):
         for verb in Verb:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from checkpoints.cases import Status
-from graphs.refund import refund_workflow
+from graphs.refund import KIT
 from graphs.wiring import Parts
 from nodes.reversing import held_to_tools
 from nodes.strict_yaml import TableUnfit
@@ -29,7 +29,7 @@ def irreversible(parts: Parts) -> Parts:
 
 def test_a_table_that_lets_go_by_itself_what_is_irreversible_is_not_loaded(parts: Parts) -> None:
     with pytest.raises(TableUnfit, match=r"allows payments\.refund, which is irreversible"):
-        held_to_tools(refund_workflow(), irreversible(parts).registry)
+        held_to_tools(KIT.workflow(), irreversible(parts).registry)
 
 
 async def test_whatever_the_rules_say_it_is_not_done_without_people(parts: Parts) -> None:

@@ -9,7 +9,7 @@ from langgraph.graph import END, START, StateGraph
 from checkpoints.cases import Case, Status
 from checkpoints.reviews import Review
 from checkpoints.votes import VoteKind
-from graphs.refund.graph import Builder
+from graphs.flow import Builder
 from graphs.refund.steps import propose_refund
 from graphs.rulebook import Rulebook
 from nodes.action import Proposal, Ref

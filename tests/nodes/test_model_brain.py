@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphs.refund import KIT
 from graphs.refund.agents import Assessment, Triage
-from graphs.refund.workflow import refund_workflow
 from nodes.agent import AgentRole, AgentUncertain, LookUp, Thought
 from nodes.marks import MASK
 from nodes.model_brain import ModelBrain
@@ -46,8 +46,8 @@ CANARY = "canary-7f3a"
 OURS, THEIRS = "O-900001", "O-900002"
 CALLS = 4
 
-POLICY = replace(refund_workflow().agents["policy"], model_calls=CALLS, patience=timedelta(seconds=20))
-TRIAGE = replace(refund_workflow().agents["triage"], model_calls=CALLS, patience=timedelta(seconds=20))
+POLICY = replace(KIT.workflow().agents["policy"], model_calls=CALLS, patience=timedelta(seconds=20))
+TRIAGE = replace(KIT.workflow().agents["triage"], model_calls=CALLS, patience=timedelta(seconds=20))
 VIEW = {"event": {"order_id": OURS, "reason_code": CANARY}, "customer": {"name": MASK, "tier": "gold"}}
 PAYMENTS = LookUp(
     tool="payments.list",

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from graphs.refund import refund_workflow
+from graphs.refund import KIT
 from graphs.refund.records import RefundRequest, RefundTarget
 from nodes.judge import Judge, no_decision, no_deeds
 from nodes.marks import MASK, mark_of, masked
@@ -213,7 +213,7 @@ def sensitive_paths() -> set[str]:
 
 
 def views() -> list[Any]:
-    workflow = refund_workflow()
+    workflow = KIT.workflow()
     agents = [pytest.param(role.view, id=name) for name, role in workflow.agents.items()]
     return [*agents, pytest.param(workflow.reviewer_view, id="reviewer")]
 
@@ -360,7 +360,7 @@ class Scoped:
 
     def strangers(self, workflow: Workflow | None = None) -> list[str]:
         judge = Judge(
-            workflow=workflow or refund_workflow(),
+            workflow=workflow or KIT.workflow(),
             registry=Registry([]),
             read=_unread,
             deeds=no_deeds,
@@ -397,7 +397,7 @@ def test_records_of_somebody_else_are_out_of_scope(scoped: Scoped, strangers: li
 
 
 def test_a_scope_that_leads_nowhere_is_never_in_scope() -> None:
-    workflow = replace(refund_workflow(), scope=(("order.buyer_id", "event.customer_id"),))
+    workflow = replace(KIT.workflow(), scope=(("order.buyer_id", "event.customer_id"),))
 
     with pytest.raises(UnresolvedReference):
         Scoped().strangers(workflow)

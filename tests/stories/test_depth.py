@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from checkpoints.cases import Case
-from graphs.intake import EventRefused, Intake
+from graphs.intake import Intake
+from nodes.event import EventRefused
 from nodes.permissions import Principal
 from tests.house import SHOP, House, refund_event
 from tests.stories.reviewing import BOT

@@ -12,8 +12,8 @@ from langgraph.graph import END, START, StateGraph
 
 from checkpoints.cases import Case, Status
 from checkpoints.usage import Cap, Per, over_caps
+from graphs.flow import Builder
 from graphs.halting import HOST, Switch
-from graphs.refund.graph import Builder
 from graphs.roles import load_roles, read_text
 from graphs.rollbacks import Rollbacks
 from graphs.ways_out import WaysOut

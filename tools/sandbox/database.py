@@ -1,7 +1,7 @@
 """The sandbox company's own database: opened, founded, read and written."""
 
 import select
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,10 +13,9 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from tools.contract import Arguments, Record, ToolRefused
-from tools.sandbox.company import company
 from tools.sandbox.faults import refused_or_unknown, unavailable, unknown
-from tools.sandbox.rows import Rows, Table
-from tools.sandbox.staging import staged
+from tools.sandbox.rows import Table
+from tools.sandbox.systems import SYSTEMS, System
 
 Connection: TypeAlias = AsyncConnection[Any]
 R = TypeVar("R", bound=Record)
@@ -131,28 +130,29 @@ async def found(sandbox: Sandbox, *, seed: int = 20260101, as_of: datetime, cust
             {"t": _FOUNDING_TAKES},
         )
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_FOUNDING,))
-        await _create(connection)
-        if not await _filled(connection):
-            await _fill(connection, company(seed=seed, as_of=as_of, customers=customers))
-            await _fill(connection, staged(as_of))
-            await connection.execute("ANALYZE")
+        for system in SYSTEMS:
+            await _create(connection, system)
+            if not await _filled(connection, system):
+                await _fill(connection, system.rows(seed, as_of, customers))
+                await connection.execute("ANALYZE")
 
 
-async def _create(connection: Connection) -> None:
-    cursor = await connection.execute("SELECT to_regclass('customers') IS NULL")
+async def _create(connection: Connection, system: System) -> None:
+    cursor = await connection.execute("SELECT to_regclass(%s) IS NULL", (system.table,))
     if await cursor.fetchone() == (True,):
-        schema = files("tools.sandbox").joinpath("schema.sql").read_bytes()
+        schema = files(system.package).joinpath("schema.sql").read_bytes()
         await connection.execute(schema)
 
 
-async def _filled(connection: Connection) -> bool:
-    cursor = await connection.execute("SELECT EXISTS (SELECT FROM customers)")
+async def _filled(connection: Connection, system: System) -> bool:
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(system.table))
+    cursor = await connection.execute(query)
     return await cursor.fetchone() == (True,)
 
 
-async def _fill(connection: Connection, rows: Rows) -> None:
+async def _fill(connection: Connection, tables: Iterable[Table]) -> None:
     async with connection.cursor() as cursor:
-        for table in rows.tables():
+        for table in tables:
             async with cursor.copy(_copy(table)) as copy:
                 for row in table.rows:
                     await copy.write_row(row)

@@ -1,18 +1,21 @@
-"""The demo: a sandbox company, 25 refund events over HTTP, three people who decide, and a check of it all."""
+"""The demo: a sandbox company, a day of events over HTTP, people who decide, and a check of it all."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from rich.live import Live
 
 from api.client import Client, Problem
+from api.demo import refunds
+from api.demo.scenario import Doors, Scenario
 from api.serve import serving, until_signal, working
-from api.show import console, progress_table, refund_table, say
+from api.show import console, progress_table, say
 from checkpoints.audit_tree import grow_tree
 from checkpoints.audit_verify import verify_log
 from checkpoints.database import drop_database
@@ -29,54 +32,14 @@ from graphs.people import (
 )
 from graphs.settings import Settings
 from graphs.wiring import Addresses, Parts, bring_up, kept_running, open_parts, utc_now
-from tools.contract import Call
-from tools.sandbox.cast import CAST
 
 _NAMES = ("countersign_demo", "countersign_demo_sandbox")
 _LIFE = timedelta(days=1)
 _PATIENCE = timedelta(seconds=120)
 _REFRESH = timedelta(milliseconds=300)
+_AT_REST = frozenset({"closed", "rejected", "escalated", "cancelled", "rolled_back"})
 
-CASES = {
-    **{f"clean_29_90_{n}": "closed" for n in range(1, 6)},
-    "clean_49_99": "closed",
-    "clean_50_00": "closed",
-    "clean_50_01": "closed",
-    "clean_120_00_1": "closed",
-    "clean_120_00_2": "rejected",
-    "clean_180_00": "closed",
-    "clean_500_00": "closed",
-    "clean_500_01": "closed",
-    "clean_640_00_1": "closed",
-    "clean_1250_00": "rejected",
-    "fraud_customer": "escalated",
-    "fraud_order": "escalated",
-    "window_over": "rejected",
-    "window_31_days": "rejected",
-    "double_capture": "escalated",
-    "usd": "escalated",
-    "fully_refunded": "rejected",
-}
-"""The scenes that become cases, and where each must end."""
-
-REJECTED = {
-    "clean_120_00_2": "The photo shows another product.",
-    "clean_1250_00": "Not damaged, only opened.",
-}
-"""What the people reject, and why."""
-
-_ROLES = {"maya": "support_lead", "jonas": "support_lead", "ines": "finance"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Doors:
-    """The demo's API as its service and its people use it."""
-
-    url: str
-    shop: Client
-    people: dict[str, Client]
-    tokens: dict[str, str]
-    began_at: datetime
+SCENARIOS = (refunds.SCENARIO,)
 
 
 async def run_demo(settings: Settings, *, stay: bool) -> list[str]:
@@ -124,9 +87,13 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> tuple[Parts, Doors
 
 def _make_people(path: Path) -> dict[str, str]:
     now, tokens, content = utc_now(), {}, PeopleFile()
-    for name, role in _ROLES.items():
+    roles: dict[str, set[str]] = {}
+    for scenario in SCENARIOS:
+        for name, its in scenario.people.items():
+            roles.setdefault(name, set()).update(its)
+    for name, held in roles.items():
         tokens[name], kept = new_token(PERSON_PREFIX, _LIFE, now)
-        content = content.with_person(Person(id=name, name=name.title(), roles=[role], tokens=[kept]))
+        content = content.with_person(Person(id=name, name=name.title(), roles=sorted(held), tokens=[kept]))
     tokens["shop"], kept = new_token(SERVICE_PREFIX, _LIFE, now)
     scopes = ["cases:start", "cases:read"]
     write_people(path, content.with_service(Service(id="shop", name="The shop", scopes=scopes, keys=[kept])))
@@ -144,63 +111,59 @@ async def _doors(url: str, tokens: dict[str, str]) -> AsyncIterator[Doors]:
 
 
 async def _play(parts: Parts, doors: Doors) -> list[str]:
-    console.print("[bold]2[/]  Sending 25 refund events: small, large, suspicious, late, malformed, doubled")
-    sent, faults = await _send_all(doors.shop)
-    console.print("[bold]3[/]  Agents propose, rules judge; three people decide what waits for them")
-    faults += await _watch(doors, sent)
+    console.print("[bold]2[/]  Sending what happens on an ordinary day")
+    sent, faults = {}, []
+    for scenario in SCENARIOS:
+        say(f"   {scenario.workflow}: {scenario.says}")
+        sent[scenario.workflow], wrong = await _send_all(doors.shop, scenario)
+        faults += wrong
+    console.print("[bold]3[/]  Agents propose, rules judge; people decide what waits for them")
+    faults += await _watch(parts, doors, sent)
     console.print("[bold]4[/]  What really happened")
-    console.print(refund_table(await _refunds(parts, doors.began_at)))
+    for scenario in SCENARIOS:
+        faults += await scenario.check(parts, doors, sent[scenario.workflow])
     verification = await _verify(parts)
     held = "[green]the log holds[/]" if verification.holds else f"[red]{verification.faults}[/]"
     console.print(f"[bold]5[/]  Audit: {verification.events} events, root {verification.root[:16]}…, {held}")
-    return faults + list(verification.faults) + await _misplaced(doors, sent) + await _mispaid(parts, doors)
+    return faults + list(verification.faults) + await _misplaced(doors, sent)
 
 
-async def _send_all(shop: Client) -> tuple[dict[str, str], list[str]]:
-    """Send all events; returns the case of each scene, and what was answered wrongly."""
-    sent = {scene: (await shop.send(_event(scene)))["case_id"] for scene in CASES}
+async def _send_all(shop: Client, scenario: Scenario) -> tuple[dict[str, str], list[str]]:
+    """Send a scenario's events; returns the case of each scene, and what was answered wrongly."""
+    sent = {scene: (await shop.send(one.event))["case_id"] for scene, one in scenario.cases.items()}
     faults = []
-    again = await shop.send(_event("clean_29_90_1"))
-    if again["case_id"] != sent["clean_29_90_1"] or again["new"]:
-        faults.append("the doubled event opened a second case")
-    faults += await _refused(shop, "malformed", _event("clean_29_90_6") | {"data": {"order_id": "O-1"}}, 422)
-    faults += await _refused(shop, "a stranger's ticket", _event("strangers_ticket"), 422)
+    if scenario.doubled is not None:
+        again = await shop.send(scenario.cases[scenario.doubled].event)
+        if again["case_id"] != sent[scenario.doubled] or again["new"]:
+            faults.append("the doubled event opened a second case")
+    for what, event in scenario.refused.items():
+        faults += await _refused(shop, what, event)
     return sent, faults
 
 
-async def _refused(shop: Client, what: str, event: dict[str, Any], status: int) -> list[str]:
+async def _refused(shop: Client, what: str, event: dict[str, Any]) -> list[str]:
     try:
         await shop.send(event)
     except Problem as problem:
-        if problem.status == status:
+        if problem.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             say(f"   refused, as it must be: {what} ({problem.body['detail']})")
             return []
-    return [f"{what} was not refused with {status}"]
+    return [f"{what} was not refused with 422"]
 
 
-def _event(scene: str) -> dict[str, Any]:
-    cast = CAST[scene]
-    return {
-        "specversion": "1.0",
-        "id": f"demo-{scene}",
-        "source": "/demo/shop",
-        "type": "com.countersign.refund.requested",
-        "data": {
-            "order_id": cast.order_id,
-            "customer_id": cast.customer_id,
-            "ticket_id": cast.ticket_id,
-            "reason_code": "damaged",
-        },
-    }
-
-
-async def _watch(doors: Doors, sent: dict[str, str]) -> list[str]:
+async def _watch(parts: Parts, doors: Doors, sent: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Show the cases moving while the people decide, until all have come to rest."""
-    rejected = {sent[scene]: comment for scene, comment in REJECTED.items()}
+    rejected = {
+        sent[scenario.workflow][scene]: comment
+        for scenario in SCENARIOS
+        for scene, comment in scenario.rejected.items()
+    }
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             with Live(console=console, refresh_per_second=4) as live:
                 while await _moving(doors, live, sent):
+                    for scenario in SCENARIOS:
+                        await scenario.meanwhile(doors, parts, sent[scenario.workflow])
                     for client in doors.people.values():
                         await _decide(client, rejected)
                     await asyncio.sleep(_REFRESH.total_seconds())
@@ -212,14 +175,25 @@ async def _watch(doors: Doors, sent: dict[str, str]) -> list[str]:
     return []
 
 
-async def _moving(doors: Doors, live: Live, sent: dict[str, str]) -> bool:
+async def _moving(doors: Doors, live: Live, sent: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a case still moves: those that were sent until they are where they must be, others at all."""
     cases = await doors.shop.cases()
     live.update(progress_table(cases), refresh=True)
-    settled = set(CASES.values())
-    return len(cases) < len(sent) or any(case["status"] not in settled for case in cases)
+    ends = _ends(sent)
+    at_rest = {case["id"]: case["status"] in {ends.get(case["id"]), *_AT_REST} for case in cases}
+    return not ends.keys() <= at_rest.keys() or not all(at_rest.values())
 
 
-async def _decide(person: Client, rejected: dict[str, str]) -> None:
+def _ends(sent: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """By case the status in which it must come to rest."""
+    return {
+        sent[scenario.workflow][scene]: one.ends
+        for scenario in SCENARIOS
+        for scene, one in scenario.cases.items()
+    }
+
+
+async def _decide(person: Client, rejected: Mapping[str, str]) -> None:
     """Let a person decide the first review that is theirs, on the digest of what they were shown."""
     for waiting in reversed(await person.reviews()):
         review = await person.review(waiting["id"])
@@ -230,40 +204,14 @@ async def _decide(person: Client, rejected: dict[str, str]) -> None:
             return
 
 
-async def _misplaced(doors: Doors, sent: dict[str, str]) -> list[str]:
+async def _misplaced(doors: Doors, sent: Mapping[str, Mapping[str, str]]) -> list[str]:
     stands = {case["id"]: case["status"] for case in await doors.shop.cases()}
     return [
-        f"{scene} is {stands.get(sent[scene])}, not {wanted}"
-        for scene, wanted in CASES.items()
-        if stands.get(sent[scene]) != wanted
+        f"{scenario.workflow}: {scene} is {stands.get(case)}, not {one.ends}"
+        for scenario in SCENARIOS
+        for scene, one in scenario.cases.items()
+        if stands.get(case := sent[scenario.workflow][scene]) != one.ends
     ]
-
-
-async def _mispaid(parts: Parts, doors: Doors) -> list[str]:
-    """Orders whose refunds in the payment system are not what their case came to."""
-    paid: dict[str, list[int]] = {}
-    for refund in await _refunds(parts, doors.began_at):
-        paid.setdefault(refund["order_id"], []).append(refund["amount_minor"])
-    wanted = {
-        CAST[scene].order_id: [CAST[scene].amount_minor] for scene, end in CASES.items() if end == "closed"
-    }
-    return [
-        f"order {order}: refunded {paid.get(order, [])}, not {wanted.get(order, [])}"
-        for order in sorted(paid.keys() | wanted.keys())
-        if paid.get(order) != wanted.get(order)
-    ]
-
-
-async def _refunds(parts: Parts, since: datetime) -> list[dict[str, Any]]:
-    """The refunds of the demo's orders that were made since it began, asked of the payment system itself."""
-    arguments = parts.registry.describe("payments.list").arguments
-    found: list[dict[str, Any]] = []
-    for scene in CASES:
-        wanted = arguments.model_validate({"order_id": CAST[scene].order_id})
-        paid = await parts.registry.call(parts.capability, "payments.list", wanted, Call(key="demo"))
-        made = paid.model_dump()["refunds"]
-        found += [refund for refund in made if refund["created_at"] >= since]
-    return found
 
 
 async def _verify(parts: Parts) -> Verification:

@@ -1,0 +1,132 @@
+"""A flow: a governed graph as it is put together, step by step, with its exceptions and its ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+
+from nodes.ask import Node
+from nodes.context import Context
+from nodes.execute import execute, settle
+from nodes.gate import gate
+from nodes.lane import DONE, lane
+from nodes.leave import leave
+from nodes.state import CaseState, route
+from nodes.stuck import retry, stuck
+from nodes.weigh import weigh
+
+Builder = StateGraph[CaseState, Context, CaseState, CaseState]
+
+EXCEPTIONS = ("uncertain", "blocked", "failed", "escalated", "waiting_info")
+"""Where a case stands still until somebody, or time, finds a way out."""
+ENDS = ("closed", "rejected")
+
+
+class Flow:
+    """A graph of steps; each says by its outcome where the case goes.
+
+    Routes lead to steps, to `EXCEPTIONS` and to `ENDS`, which every flow has.
+    """
+
+    def __init__(self) -> None:
+        self.graph: Builder = StateGraph(CaseState, context_schema=Context)
+        self._begun = False
+        self._again: dict[str, str] = {}
+
+    def step(
+        self,
+        name: str,
+        node: Node,
+        to: Mapping[str, str] | str,
+        *,
+        otherwise: str = "blocked",
+        again: str | None = None,
+    ) -> None:
+        """Add a step; the first one is where the flow begins.
+
+        Args:
+            name: the step's.
+            node: what it does.
+            to: the step after it, or one for each outcome.
+            otherwise: where any other outcome leads.
+            again: the step from which a case that cannot go on here is tried again; this one if not given.
+        """
+        self.graph.add_node(name, node)
+        if not self._begun:
+            self.graph.add_edge(START, name)
+            self._begun = True
+        if isinstance(to, str):
+            self.graph.add_edge(name, to)
+        else:
+            self.graph.add_conditional_edges(name, *route(to, otherwise=otherwise))
+        self._again[name] = again or name
+
+    def deed(
+        self,
+        name: str,
+        *,
+        then: str,
+        judge: str = "",
+        gate_: str | None = "",
+        settle_: str = "",
+        refused: str = "rejected",
+        declined: str = "rejected",
+    ) -> None:
+        """Judge what the step before has proposed, let those sign who must, and do exactly that.
+
+        If the facts moved meanwhile it is judged again. A deed that was begun is looked up, and nothing is
+        begun by that: to a deed there is no way but through its judge.
+
+        Args:
+            name: the step that does it.
+            then: where to go when it is done.
+            judge: the name of the judging step, to which the step before leads; `judge_NAME` if not given.
+            gate_: the name of the step that waits for people; None where the rules never ask any.
+            settle_: the name of the step that looks a begun deed up.
+            refused: where the rules' refusal leads.
+            declined: where people's rejection leads.
+        """
+        judge = judge or f"judge_{name}"
+        gate_ = f"gate_{name}" if gate_ == "" else gate_
+        settle_ = settle_ or f"settle_{name}"
+        done = {"done": then, "changed": judge, "failed": "failed", "unknown": "uncertain"}
+        asked = {} if gate_ is None else {"review": gate_}
+        self.step(judge, weigh, {"allow": name, "refuse": refused, **asked}, otherwise="escalated")
+        if gate_ is not None:
+            answers = {"approved": name, "superseded": judge, "blocked": "blocked"}
+            self.step(gate_, gate, answers, otherwise=declined, again=judge)
+        self.step(name, execute, done, again=settle_)
+        self.step(settle_, settle, done)
+
+    def built(self) -> Builder:
+        """The uncompiled graph; whoever runs it compiles it with a checkpointer."""
+        for end in ENDS:
+            self.graph.add_node(end, leave(end))
+            self.graph.add_edge(end, END)
+        again = dict(self._again)
+        self.graph.add_node("stuck", stuck(again))
+        self.graph.add_conditional_edges("stuck", *retry(again, otherwise="escalated"))
+        for exception in EXCEPTIONS:
+            self.graph.add_node(exception, leave(exception))
+            self.graph.add_edge(exception, "stuck")
+        return self.graph
+
+
+def signed_lane(name: str, propose: Node) -> Node:
+    """A lane for one action: proposed, judged, signed by whom the rules ask, and done.
+
+    Beside others of its kind it waits for its own people. What is not done ends the lane with its outcome;
+    `meet` tells the flow.
+    """
+    steps: Builder = StateGraph(CaseState, context_schema=Context)
+    nodes: dict[str, tuple[Any, dict[str, str]]] = {
+        "propose": (propose, {"ready": "judge"}),
+        "judge": (weigh, {"allow": "do", "review": "gate"}),
+        "gate": (gate, {"approved": "do", "superseded": "judge"}),
+        "do": (execute, {"changed": "judge", DONE: END}),
+    }
+    for step, (node, to) in nodes.items():
+        steps.add_node(step, node)
+        steps.add_conditional_edges(step, *route(to, otherwise=END))
+    steps.add_edge(START, "propose")
+    return lane(name, steps)
