@@ -88,6 +88,8 @@ SAYS = {
     "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
+    "ticket_closed": _RULES._replace(happened="The ticket is closed."),
+    "hand_over_": Words("The case that should take over could not be opened.", _NOTHING, _BY_PEOPLE),
     # The gateway.
     "proposal_of_another_case": _STATE,
     "turned_down_in_this_case": _RULES._replace(
@@ -169,7 +171,7 @@ _BY_STATUS = {
     Status.FAILED: Words("An action failed.", _NOT_THIS, _LATER),
     Status.ESCALATED: Words("People have to look at this.", _NOTHING, _BY_PEOPLE),
 }
-_PREFIXES = ("source_", "find_", "limit_")
+_PREFIXES = ("source_", "find_", "limit_", "hand_over_")
 
 
 def words_for(status: Status, reason: str, *, doubtful: bool = False) -> Words:
