@@ -94,7 +94,6 @@ SAYS = {
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
     "ticket_closed": _RULES._replace(happened="The ticket is closed."),
-    "hand_over_": Words("The case that should take over could not be opened.", _NOTHING, _BY_PEOPLE),
     # The gateway.
     "proposal_of_another_case": _STATE,
     "turned_down_in_this_case": _RULES._replace(
