@@ -7,16 +7,19 @@ from tools.sandbox.correspondence import HELD
 from tools.sandbox.refunds import REVERSIBLE
 
 
-def test_the_company_has_ten_tools(tools: Mapping[str, Tool]) -> None:
+def test_the_company_has_these_tools(tools: Mapping[str, Tool]) -> None:
     assert {name: tool.effect for name, tool in tools.items()} == {
         "customers.get": Effect.READ,
         "orders.get": Effect.READ,
+        "orders.of_customer": Effect.READ,
         "payments.list": Effect.READ,
         "payments.history": Effect.READ,
         "payments.refund": Effect.WRITE,
         "payments.reverse_refund": Effect.WRITE,
         "fraud.signals": Effect.READ,
+        "product_events.of_customer": Effect.READ,
         "tickets.get": Effect.READ,
+        "tickets.of_customer": Effect.READ,
         "tickets.reply": Effect.EGRESS,
         "tickets.retract_reply": Effect.WRITE,
     }
