@@ -61,9 +61,8 @@ class View:
     def of(self, records: Records, sealing: Sealing | None = None, *, keep: bool = True) -> Json:
         """The records as this role sees them, JSON-shaped: `{record: {field: value}}`.
 
-        Without a seal it is an agent's view, in which texts from outside are Untrusted. With one, the
-        personal values that it sees in clear are sealed: to be opened again, or, if they are not kept, only to
-        be compared.
+        Without a seal it is an agent's view, in which texts from outside are Untrusted. With one, personal
+        values that it sees in clear are sealed: to be opened again, or, if they are not kept, to be compared.
         """
         seen: Json = {}
         for path in self.fields:
