@@ -73,4 +73,4 @@ def markdown(rows: Sequence[Figures]) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    return f"{100 * part / whole:.1f} %" if whole else "none"
