@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel
 
-from graphs.triage.subject import disagree, matter, overdue, own_order, reported
+from graphs.triage.subject import Matter, disagree, matter, overdue, own_order, reported
 from nodes.records import Records
 from tools.contract import FieldClass, Marked, Record
 from tools.sandbox.orders import Order, OrderStatus
@@ -72,6 +72,14 @@ def derive(records: Records, now: datetime) -> Mapping[str, BaseModel]:
         answer_of(name): Answer(template=name, body=_LETTER.format(says=says)) for name, says in said.items()
     }
     return {"matter": matter(records, tuple(sorted(said)), now), "by_hand": Draft(), **answers}
+
+
+DERIVED: Mapping[str, type[BaseModel]] = {
+    "matter": Matter,
+    "by_hand": Draft,
+    **{answer_of(name): Answer for name in TEMPLATES},
+}
+"""What each derived record is."""
 
 
 def _stands(order: Order) -> str:

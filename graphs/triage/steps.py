@@ -98,6 +98,7 @@ def propose_draft(state: CaseState, context: Context) -> Proposal:
 
 
 def _reply(context: Context, found: Resolution, step: str, template: Ref, body: Ref) -> Proposal:
+    """A reply that fixed code proposes: whoever reads tickets proposes nothing that goes out by itself."""
     return Proposal(
         case_id=context.case_id,
         step=step,
@@ -110,7 +111,7 @@ def _reply(context: Context, found: Resolution, step: str, template: Ref, body: 
             "template": template,
             "body": body,
         },
-        proposer="agent:resolver",
+        proposer=f"rule:{step}",
         reason=found.reason,
         evidence=tuple(found.evidence),
     )

@@ -3,7 +3,7 @@
 from graphs.kit import Judged, Kit, Mind
 from graphs.retraction import RetractionFacts, retraction_facts
 from graphs.triage.agents import Classification, Resolution, classifier_playbook, resolver_playbook
-from graphs.triage.answers import derive
+from graphs.triage.answers import DERIVED, derive
 from graphs.triage.facts import ReplyFacts, reply_facts
 from graphs.triage.graph import build
 from graphs.triage.subject import TicketReceived
@@ -38,6 +38,7 @@ KIT = Kit(
     sources=RECORDS,
     scope=SCOPE,
     derive=derive,
+    derived=DERIVED,
     judged=(
         Judged(
             tool="tickets.reply",

@@ -15,7 +15,8 @@ WRITES = {"tickets.reply", "tickets.retract_reply"}
 WRITTEN_BY_HAND = {
     ("support_lead", Verb.DECIDE): WRITES,
     ("head_of_support", Verb.DECIDE): {"tickets.reply"},
-    ("agent:resolver", Verb.PROPOSE): {"tickets.reply"},
+    ("rule:answer", Verb.PROPOSE): {"tickets.reply"},
+    ("rule:draft", Verb.PROPOSE): {"tickets.reply"},
     ("team_lead", Verb.MANAGE): WRITES,
     ("team_lead", Verb.RESOLVE): WRITES,
     ("duty_manager", Verb.BREAK_GLASS): {"tickets.reply"},
@@ -45,7 +46,7 @@ async def test_every_role_may_do_this_with_every_tool_and_nothing_else(house: Ho
     tools = {tool.name for tool in house.parts.registry}
     assert tools >= READS | WRITES
 
-    for role in (*permissions.roles, "agent:", "agent:classifier", "agent:stranger", "person", ""):
+    for role in (*permissions.roles, "agent:", "agent:resolver", "agent:stranger", "person", ""):
         for verb in Verb:
             may = {tool for tool in tools if permissions.decide((role,), verb, tool).allowed}
             assert may == WRITTEN_BY_HAND.get((role, verb), set()), (role, verb)
