@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphs.retraction import RetractionFacts
 from graphs.triage import KIT
 from graphs.triage.agents import Category, Risk, Urgency
 from graphs.triage.answers import BY_HAND, TEMPLATES
@@ -114,6 +115,24 @@ def test_nobody_is_asked_about_a_closed_ticket() -> None:
     said = verdict(facts(ticket_status="closed", category="legal_or_safety"))
 
     assert (said.outcome, said.then.reason) == (Outcome.REFUSE, "ticket_closed")
+
+
+@pytest.mark.parametrize(
+    ("within_window", "stands", "outcome", "reason"),
+    [
+        (True, True, Outcome.ALLOW, "still_held"),
+        (True, False, Outcome.REFUSE, "nothing_to_undo"),
+        (False, True, Outcome.REFUSE, "window_over"),
+        (False, False, Outcome.REFUSE, "window_over"),
+    ],
+)
+def test_an_answer_is_taken_back_while_it_is_held_and_no_longer(
+    outcome: Outcome, reason: str, *, within_window: bool, stands: bool
+) -> None:
+    retraction = KIT.workflow().rulings["tickets.retract_reply"].table
+    said = retraction.judge(RetractionFacts(within_window=within_window, stands=stands))
+
+    assert (said.outcome, said.then.reason) == (outcome, reason)
 
 
 ANY_FACTS = st.builds(
