@@ -1,6 +1,6 @@
 """Marks: how sensitive a model's fields are and how far they are to be trusted, and what masking leaves."""
 
-from datetime import datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any, get_args
 
@@ -23,7 +23,7 @@ def masked(value: Any) -> Any:
             }
         case list() | tuple():
             return [masked(item) for item in value]
-        case datetime():
+        case date():  # or a datetime, which is one
             return value.isoformat()
         case StrEnum():
             return value.value
