@@ -1,6 +1,5 @@
 """Account enrichment from end to end: what rules write, what people are asked, and what is left alone."""
 
-
 import pytest
 
 from checkpoints.cases import Status

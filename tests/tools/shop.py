@@ -70,3 +70,9 @@ def reply_to(scene: Scene) -> dict[str, object]:
         "template": "refund_done",
         "body": "We have refunded your order.",
     }
+
+
+def setting(scene: AccountScene, field: str = "industry", value: str = "retail") -> dict[str, object]:
+    """The arguments by which a field of a cast account is set, as it stands on the first day."""
+    version = FIRST_VERSION + list(ACCOUNTS.values()).index(scene) * len(FIELDS) + FIELDS.index(field)
+    return {"account_id": scene.account_id, "field": field, "value": value, "expected_version": version}

@@ -50,6 +50,14 @@ CONTRACTS = {
             "ticket_replies": lambda row: row["status"] == "retracted" and row["retraction_key"] == "undo"
         },
     ),
+    "crm.set_field": Contract(
+        deed=setting(ACCOUNTS["clean"]),
+        never={"account_id": ACCOUNTS["clean"].account_id, "field": "industry", "version": 999_999_999},
+        # the change stays in the field's history, as one that was taken back
+        remains={
+            "crm_changes": lambda row: row["status"] == "restored" and row["restoring_key"] == "undo"
+        },
+    ),
 }
 TABLES = """
 SELECT table_name FROM information_schema.tables
