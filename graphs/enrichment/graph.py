@@ -2,7 +2,7 @@
 
 from langgraph.graph import END
 
-from graphs.enrichment.steps import asking, close_early, look, next_field, note
+from graphs.enrichment.steps import close_early, look, next_field, note
 from graphs.flow import Builder, Flow
 from nodes.ask import ask
 from nodes.execute import execute, settle
@@ -18,7 +18,7 @@ def build() -> Builder:
     # Is there anything to do? If not the case is over before an agent is asked.
     flow.step("retrieve", retrieve, {"ready": "look", "rejected": "rejected"})
     flow.step("look", look, {"due": "profile", "over": "nothing_due"}, again="retrieve")
-    flow.step("nothing_due", close_early, END)
+    flow.step("nothing_due", close_early, END, again="retrieve")
 
     # Who is it, what does the news say, and what does that make it? Texts from outside stop at the first two.
     flow.step("profile", ask("profiler"), {"ready": "read_news", "blocked": "blocked"}, otherwise="uncertain")
@@ -29,11 +29,13 @@ def build() -> Builder:
         "segment", ask("segmenter"), {"ready": "next_field", "blocked": "blocked"}, otherwise="uncertain"
     )
 
-    # Take the next field. What needs people is put off until the rules have written what they may:
-    # where people say no, nothing goes by rule alone any more.
-    flow.step("next_field", next_field, {"ready": "judge", "over": "closed", "uncertain": "uncertain"})
-    flow.step("judge", weigh, {"allow": "write", "review": "asking", "refuse": "note"}, otherwise="escalated")
-    flow.step("asking", asking, {"now": "gate", "later": "note"})
+    # Take the next field: first each is put to the rules alone, and what needs people is put off; then people
+    # are asked, field by field. Where they say no, nothing of this kind goes by rule alone any more.
+    after = {"first": "judge_alone", "again": "judge", "over": "closed", "uncertain": "uncertain"}
+    flow.step("next_field", next_field, after)
+    alone = {"allow": "write", "review": "note", "refuse": "note"}
+    flow.step("judge_alone", weigh, alone, otherwise="escalated")
+    flow.step("judge", weigh, {"allow": "write", "review": "gate", "refuse": "note"}, otherwise="escalated")
     answers = {"approved": "write", "superseded": "judge", "rejected": "note", "expired": "note"}
     flow.step("gate", gate, answers, again="judge")
 

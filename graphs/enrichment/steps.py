@@ -18,7 +18,7 @@ from tools.sandbox.crm.vocabulary import FieldName
 
 PUT_OFF = "put_off"
 """The end of a field for which people are to be asked, once the rules have written what they may."""
-_ENDS = {"done": "written", "refuse": "left", "blocked": "left", "later": PUT_OFF}
+_ENDS = {"done": "written", "refuse": "left", "blocked": "left", "review": PUT_OFF}
 """How a field ends by the outcome of its last step; what people said no to is declined."""
 _LEAVES = {"account_not_active", "equal_value", "not_due", "turned_down_in_this_case"}
 """Refusals that are the end of one field, and of nothing else."""
@@ -53,7 +53,7 @@ async def close_early(state: CaseState, runtime: Runtime[Context]) -> CaseState:
 
 
 async def next_field(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-    """Outcome `ready` with a proposal for the next field, or `over`.
+    """Outcome `first` or `again` with a proposal for the next field, or `over`.
 
     `uncertain` if a finding does not fit, `blocked` if a system is away. First come the fields that were not
     looked at yet, then those that were put off.
@@ -78,21 +78,15 @@ async def next_field(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         return {**update, "outcome": "over", "record": story.events}
     proposal = _proposal(context, left[0], found[left[0]], ends.get(left[0], {}))
     story.tell("action.proposed", actor=proposal.proposer, **proposal.to_json())
-    return {**update, "proposal": proposal.to_json(), "outcome": "ready", "record": story.events}
-
-
-async def asking(state: CaseState, runtime: Runtime[Context]) -> CaseState:
-    """Outcome `later` when a field is looked at for the first time, and then `now`."""
-    story, ends = Story(runtime, "rule:next_field"), state.get("lanes", {})
-    reason = state.get("verdict", {}).get("verdict", {}).get("reason")
-    outcome = "now" if _field(state) in ends else "later"
-    return {"outcome": outcome, "step": story.step, "result": {"reason": reason}}
+    outcome = "again" if left[0] in ends else "first"
+    return {**update, "proposal": proposal.to_json(), "outcome": outcome, "record": story.events}
 
 
 async def note(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     """Outcome `noted`: the field's end is told; anything that is none goes on as the outcome it was."""
     story, outcome = Story(runtime, "rule:next_field"), str(state.get("outcome"))
-    reason = str((state.get("result") or {}).get("reason"))
+    told = (state.get("result") or {}).get("reason")
+    reason = str(told or state.get("verdict", {}).get("verdict", {}).get("reason"))
     if outcome in {"refuse", "blocked"} and reason not in _LEAVES:
         return {"outcome": outcome}
     revision = int(state["proposal"]["revision"])

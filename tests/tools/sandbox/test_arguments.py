@@ -110,7 +110,9 @@ def test_text_that_cannot_be_stored_is_refused(arguments: type[Arguments], name:
     refuse(arguments, RIGHT[arguments] | {name: value})
 
 
-@pytest.mark.parametrize(("arguments", "name"), [field for field in FIELDS if field[1] not in {"body", "company_name"}])
+@pytest.mark.parametrize(
+    ("arguments", "name"), [field for field in FIELDS if field[1] not in {"body", "company_name"}]
+)
 @few
 @given(value=odd_text)
 def test_odd_text_is_refused_where_an_id_or_a_code_belongs(

@@ -53,6 +53,10 @@ class AccountScene:
         """Its number in the register of companies."""
         return f"HR-{900_000 + self.number}"
 
+    def version(self, name: str) -> int:
+        """The version of a field on the first day."""
+        return 900_000 + 10 * self.number + FIELDS.index(name)
+
     @property
     def website(self) -> str:
         """Its address on the web."""

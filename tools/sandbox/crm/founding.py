@@ -44,9 +44,9 @@ def crm_rows(seed: int, as_of: datetime, _customers: int) -> Iterator[Table]:
     )
     yield Table(
         "crm_fields",
-        ("account_id", "field", "value", "set_by", "set_at"),
+        ("account_id", "field", "value", "set_by", "set_at", "version"),
         [
-            *(row for company in companies for row in _fields(random, as_of, company)),
+            *((*row, at) for at, row in enumerate(_filled(random, as_of, companies), 1)),
             *(row for scene in scenes for row in _staged_fields(as_of, scene)),
         ],
     )
@@ -92,21 +92,20 @@ def _account(scene: AccountScene) -> tuple[Any, ...]:
     return scene.account_id, scene.name, scene.register_no, scene.status, into, scene.note
 
 
-def _fields(random: Random, as_of: datetime, company: _Company) -> Iterator[tuple[Any, ...]]:
-    band = band_of(company.employees)
-    known = dict(
-        zip(FIELDS, (company.industry, band, company.country, segment_of(band), company.website), strict=True)
-    )
-    for name in FIELDS:
-        value = known[name] if random.random() < 0.6 else None  # noqa: PLR2004 - most are filled
-        by = "person:rhea" if random.random() < 0.3 else "import"  # noqa: PLR2004 - some by hand
-        yield company.account_id, name, value, by, as_of - timedelta(days=random.uniform(5, 900))
+def _filled(random: Random, as_of: datetime, companies: list[_Company]) -> Iterator[tuple[Any, ...]]:
+    for company in companies:
+        size = band_of(company.employees)
+        known = (company.industry, size, company.country, segment_of(size), company.website)
+        for name, fitting in zip(FIELDS, known, strict=True):
+            value = fitting if random.random() < 0.6 else None  # noqa: PLR2004 - most are filled
+            by = "person:rhea" if random.random() < 0.3 else "import"  # noqa: PLR2004 - some by hand
+            yield company.account_id, name, value, by, as_of - timedelta(days=random.uniform(5, 900))
 
 
 def _staged_fields(as_of: datetime, scene: AccountScene) -> Iterator[tuple[Any, ...]]:
     for name in FIELDS:
         value, by, days = scene.fields.get(name, (None, "import", 400))
-        yield scene.account_id, name, value, by, as_of - timedelta(days=days)
+        yield scene.account_id, name, value, by, as_of - timedelta(days=days), scene.version(name)
 
 
 def _relations(random: Random, as_of: datetime, companies: list[_Company]) -> Iterator[tuple[Any, ...]]:
