@@ -50,6 +50,13 @@ WANTED: Mapping[str, Mapping[str, str]] = {
     "merged": {},
 }
 """The scenes that become cases, all of which must close, and by scene what we must have written."""
+_SHOWN = {
+    "industry": "industry",
+    "employees_band": "employees",
+    "headquarters_country": "country",
+    "segment": "segment",
+}
+"""The fields that are printed, and what stands above them; what we have written is bold."""
 REJECTED = {"injection": "The article is not to be trusted."}
 
 
@@ -60,15 +67,14 @@ def _event(scene: str) -> Json:
 
 async def _miswritten(parts: Parts, _doors: Doors, _sent: Mapping[str, str]) -> list[str]:
     """Accounts whose fields in the CRM are not what their case came to."""
-    table = Table("account", *FIELDS)
+    table = Table("account", *_SHOWN.values())
     faults = []
     for scene, wanted in WANTED.items():
         values = await _fields(parts, scene)
         written = {name: one["value"] for name, one in values.items() if one["set_by"] == "countersign"}
-        shown = [
-            f"[bold]{one['value']}[/]" if name in written else one["value"] for name, one in values.items()
-        ]
-        table.add_row(ACCOUNTS[scene].name, *(str(one or "-") for one in shown))
+        said = {name: str(values[name]["value"] or "-") for name in _SHOWN}
+        shown = [f"[bold]{value}[/]" if name in written else value for name, value in said.items()]
+        table.add_row(ACCOUNTS[scene].name, *shown)
         if written != wanted:
             faults.append(f"account {scene}: we have written {written}, not {dict(wanted)}")
     console.print(table)
@@ -86,7 +92,7 @@ async def _fields(parts: Parts, scene: str) -> dict[str, dict[str, Any]]:
 
 SCENARIO = Scenario(
     workflow="enrichment",
-    says="9 accounts that are due: clean, contradicting, misled, a customer's, one that is not there",
+    says="9 accounts: clean, contradicting, misled, a customer's, not there",
     people={"rhea": ("sales_ops",), "paul": ("sales_ops_lead",)},
     cases={scene: Sent(_event(scene), "closed") for scene in WANTED},
     doubled="clean",
