@@ -3,7 +3,7 @@
 from graphs.enrichment.agents import NewsReading, Profile, Segmentation
 from graphs.enrichment.graph import build
 from graphs.enrichment.playbooks import news_reader_playbook, profiler_playbook, segmenter_playbook
-from graphs.enrichment.records import EnrichmentDue, FieldFacts, derive, field_facts
+from graphs.enrichment.records import TOPICS, EnrichmentDue, FieldFacts, FieldTarget, derive, field_facts
 from graphs.enrichment.restoring import RestoringFacts, restoring_facts
 from graphs.kit import Judged, Kit, Mind
 from nodes.records import Source
@@ -33,6 +33,7 @@ KIT = Kit(
     sources=RECORDS,
     scope=SCOPE,
     derive=derive,
+    derived=dict.fromkeys(TOPICS, FieldTarget),
     judged=(
         Judged(
             tool="crm.set_field",

@@ -9,8 +9,10 @@ from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, 
 from tools.sandbox.database import Sandbox, many, one
 
 RegisterNo = Annotated[str, Field(pattern=r"^HR-[0-9]{6}$", max_length=9)]
-Text = Annotated[str, Marked(field_class=FieldClass.PERSONAL, trust=Trust.UNTRUSTED)]
-Texts = Annotated[tuple[str, ...], Marked(field_class=FieldClass.PERSONAL, trust=Trust.UNTRUSTED)]
+Published = Annotated[str, Marked(field_class=FieldClass.PUBLIC, trust=Trust.UNTRUSTED)]
+"""What a company tells everybody of itself."""
+Articles = Annotated[tuple[str, ...], Marked(field_class=FieldClass.PERSONAL, trust=Trust.UNTRUSTED)]
+"""Words about anybody."""
 _MOST_NEWS = 10
 
 
@@ -27,7 +29,7 @@ class Firmographics(Record):
     employees: int | None = None
     country: str | None = None
     website: str | None = None
-    about: Text = ""
+    about: Published = ""
 
 
 class NewsItem(Record):
@@ -43,7 +45,7 @@ class CompanyNews(Record):
 
     company_name: str
     items: tuple[NewsItem, ...]
-    texts: Texts
+    texts: Articles
 
 
 class GetFirmographics(Arguments):
