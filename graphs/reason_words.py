@@ -94,6 +94,12 @@ SAYS = {
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
     "ticket_closed": _RULES._replace(happened="The ticket is closed."),
+    "value_from_elsewhere": Words(
+        "The value is not what the agent found for this field.", _NOTHING, "Have an engineer look; cancel it."
+    ),
+    "account_not_active": _RULES._replace(happened="The account is closed, or merged into another."),
+    "equal_value": _RULES._replace(happened="The field says so already."),
+    "not_due": _RULES._replace(happened="Somebody has set the field lately."),
     # The gateway.
     "proposal_of_another_case": _STATE,
     "turned_down_in_this_case": _RULES._replace(
@@ -130,6 +136,7 @@ SAYS = {
     # Taking back.
     "nothing_to_undo": _RULES._replace(happened="There is nothing that could be taken back."),
     "window_over": _RULES._replace(happened="It is too late to take this back."),
+    "set_since": _RULES._replace(happened="Somebody has set it since."),
     "plan_stale": Words(
         "Something was done between the plan and the rollback.", "Nothing was taken back.", "Plan it anew."
     ),

@@ -1,6 +1,7 @@
 """The sandbox company: a small online shop with a database of its own, reached only through its tools."""
 
 from tools.contract import Tool
+from tools.sandbox.accounts import accounts_tools
 from tools.sandbox.customers import customers_tools
 from tools.sandbox.database import Sandbox
 from tools.sandbox.fraud import fraud_tools
@@ -19,4 +20,5 @@ def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         *fraud_tools(sandbox),
         *tickets_tools(sandbox),
         *product_events_tools(sandbox),
+        *accounts_tools(sandbox),
     )

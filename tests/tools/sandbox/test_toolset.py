@@ -3,11 +3,12 @@ from collections.abc import Mapping
 import pytest
 
 from tools.contract import Effect, Marked, Tool
+from tools.sandbox.accounts.fields import RESTORABLE
 from tools.sandbox.correspondence import HELD
 from tools.sandbox.refunds import REVERSIBLE
 
 
-def test_the_company_has_these_tools(tools: Mapping[str, Tool]) -> None:
+def test_the_company_has_these_tools_and_no_others(tools: Mapping[str, Tool]) -> None:
     assert {name: tool.effect for name, tool in tools.items()} == {
         "customers.get": Effect.READ,
         "orders.get": Effect.READ,
@@ -22,6 +23,12 @@ def test_the_company_has_these_tools(tools: Mapping[str, Tool]) -> None:
         "tickets.of_customer": Effect.READ,
         "tickets.reply": Effect.EGRESS,
         "tickets.retract_reply": Effect.WRITE,
+        "crm.get_account": Effect.READ,
+        "crm.relations": Effect.READ,
+        "crm.set_field": Effect.WRITE,
+        "crm.restore_field": Effect.WRITE,
+        "firmographics.get": Effect.READ,
+        "news.search": Effect.READ,
     }
 
 
@@ -39,6 +46,7 @@ def test_what_carries_authority_is_an_argument(tools: Mapping[str, Tool]) -> Non
     [
         ("payments.refund", "payments.reverse_refund", REVERSIBLE),
         ("tickets.reply", "tickets.retract_reply", HELD),
+        ("crm.set_field", "crm.restore_field", RESTORABLE),
     ],
 )
 def test_a_deed_is_undone_by_a_tool_that_exists(
