@@ -99,6 +99,7 @@ SAYS = {
     "account_not_active": _RULES._replace(happened="The account is closed, or merged into another."),
     "equal_value": _RULES._replace(happened="The field says so already."),
     "not_due": _RULES._replace(happened="Somebody has set the field lately."),
+    "ticket_closed": _RULES._replace(happened="The ticket is closed."),
     # The gateway.
     "proposal_of_another_case": _STATE,
     "turned_down_in_this_case": _RULES._replace(

@@ -7,6 +7,7 @@ from tools.sandbox.database import Sandbox
 from tools.sandbox.fraud import fraud_tools
 from tools.sandbox.orders import orders_tools
 from tools.sandbox.payments import payments_tools
+from tools.sandbox.product_events.events import product_events_tools
 from tools.sandbox.tickets import tickets_tools
 
 
@@ -19,4 +20,5 @@ def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         *fraud_tools(sandbox),
         *tickets_tools(sandbox),
         *accounts_tools(sandbox),
+        *product_events_tools(sandbox),
     )

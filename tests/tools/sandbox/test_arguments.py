@@ -15,11 +15,12 @@ from tools.sandbox.accounts.records import GetAccount, ListRelations
 from tools.sandbox.accounts.sources import GetFirmographics, SearchNews
 from tools.sandbox.customers import GetCustomer
 from tools.sandbox.fraud import ListSignals
-from tools.sandbox.orders import GetOrder
+from tools.sandbox.orders import GetOrder, ListOrders
 from tools.sandbox.payments import ListHistory, ListPayments
+from tools.sandbox.product_events.events import ListEvents
 from tools.sandbox.refunds import RefundPayment, ReverseRefund
 from tools.sandbox.replies import ReplyToTicket, RetractReply
-from tools.sandbox.tickets import GetTicket
+from tools.sandbox.tickets import GetTicket, ListTickets
 
 REFUND = {
     "payment_id": "P-900001",
@@ -32,6 +33,9 @@ REFUND = {
 RIGHT: dict[type[Arguments], dict[str, Any]] = {
     GetCustomer: {"customer_id": "C-90001"},
     GetOrder: {"order_id": "O-900001"},
+    ListOrders: {"customer_id": "C-90001"},
+    ListTickets: {"customer_id": "C-90001"},
+    ListEvents: {"customer_id": "C-90001"},
     ListPayments: {"order_id": "O-900001"},
     ListHistory: {"customer_id": "C-90001", "since": "2026-11-01T00:00:00Z"},
     ListSignals: {"customer_id": "C-90001", "order_id": "O-900001"},
