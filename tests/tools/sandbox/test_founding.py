@@ -7,7 +7,8 @@ import pytest
 from tests.tools.shop import AS_OF
 from tools.contract import ToolRefused, ToolUnavailable
 from tools.sandbox.company import company
-from tools.sandbox.database import Sandbox, found, open_sandbox
+from tools.sandbox.database import Sandbox, open_sandbox
+from tools.sandbox.founding import found
 from tools.sandbox.rows import Rows
 from tools.sandbox.staging import staged
 
