@@ -4,6 +4,7 @@ from tools.contract import Tool
 from tools.sandbox.customers import customers_tools
 from tools.sandbox.database import Sandbox
 from tools.sandbox.fraud import fraud_tools
+from tools.sandbox.operations.toolset import operations_tools
 from tools.sandbox.orders import orders_tools
 from tools.sandbox.payments import payments_tools
 from tools.sandbox.tickets import tickets_tools
@@ -17,4 +18,5 @@ def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         *payments_tools(sandbox),
         *fraud_tools(sandbox),
         *tickets_tools(sandbox),
+        *operations_tools(sandbox),
     )

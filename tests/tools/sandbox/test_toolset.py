@@ -7,7 +7,7 @@ from tools.sandbox.correspondence import HELD
 from tools.sandbox.refunds import REVERSIBLE
 
 
-def test_the_company_has_ten_tools(tools: Mapping[str, Tool]) -> None:
+def test_the_company_has_these_tools(tools: Mapping[str, Tool]) -> None:
     assert {name: tool.effect for name, tool in tools.items()} == {
         "customers.get": Effect.READ,
         "orders.get": Effect.READ,
@@ -19,6 +19,30 @@ def test_the_company_has_ten_tools(tools: Mapping[str, Tool]) -> None:
         "tickets.get": Effect.READ,
         "tickets.reply": Effect.EGRESS,
         "tickets.retract_reply": Effect.WRITE,
+        "services.get": Effect.READ,
+        "services.actions": Effect.READ,
+        "services.restart": Effect.WRITE,
+        "alerts.get": Effect.READ,
+        "alerts.clear": Effect.WRITE,
+        "logs.around": Effect.READ,
+        "deployments.recent": Effect.READ,
+        "deployments.rollback": Effect.WRITE,
+        "deployments.redeploy": Effect.WRITE,
+        "incidents.list": Effect.READ,
+        "incidents.search": Effect.READ,
+        "incidents.open": Effect.WRITE,
+        "incidents.withdraw": Effect.WRITE,
+        "incidents.join": Effect.WRITE,
+        "incidents.detach": Effect.WRITE,
+        "incidents.grade": Effect.WRITE,
+        "incidents.regrade": Effect.WRITE,
+        "incidents.resolve": Effect.WRITE,
+        "incidents.reopen": Effect.WRITE,
+        "incidents.page": Effect.EGRESS,
+        "tasks.list": Effect.READ,
+        "tasks.create": Effect.WRITE,
+        "tasks.withdraw": Effect.WRITE,
+        "tasks.complete": Effect.WRITE,
     }
 
 
