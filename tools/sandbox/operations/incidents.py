@@ -9,7 +9,16 @@ from pydantic import BaseModel
 from tools.contract import Arguments, Call, Effect, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
 from tools.sandbox.operations.deeds import Deed, there, written
-from tools.sandbox.operations.names import AlertId, IncidentId, Rota, ServiceId, Severity, Title, Urgency
+from tools.sandbox.operations.names import (
+    AlertId,
+    DeedId,
+    IncidentId,
+    Rota,
+    ServiceId,
+    Severity,
+    Title,
+    Urgency,
+)
 
 WITHDRAWABLE = timedelta(hours=24)
 
@@ -44,6 +53,7 @@ class ServiceIncidents(Record):
 
     Attributes:
         joined: incidents that the alert was joined to.
+        standing: what was done to these incidents, or with the alert, and was not taken back.
         pages: who was called for these incidents.
     """
 
@@ -51,6 +61,7 @@ class ServiceIncidents(Record):
     alert_id: AlertId
     incidents: tuple[Incident, ...]
     joined: tuple[IncidentId, ...]
+    standing: tuple[DeedId, ...]
     pages: tuple[Page, ...]
 
 
@@ -85,6 +96,11 @@ _JOINED = """
     SELECT incident_id FROM incident_deeds WHERE kind = 'joined' AND status = 'stands' AND alert_id = %s
     ORDER BY done_at
 """
+_STANDING = """
+    SELECT deed_id FROM incident_deeds WHERE status = 'stands'
+    AND (alert_id = %s OR incident_id IN (SELECT incident_id FROM incidents WHERE alert_id = %s))
+    ORDER BY deed_id
+"""
 _PAGES = """
     SELECT {columns} FROM incident_pages JOIN incidents USING (incident_id, service_id)
     WHERE service_id = %s AND (status = 'open' OR alert_id = %s) ORDER BY sent_at, page_id
@@ -106,6 +122,10 @@ class _Joined(Record):
     incident_id: str
 
 
+class _Standing(Record):
+    deed_id: str
+
+
 def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
     """The tools that open incidents and withdraw them."""
 
@@ -114,12 +134,14 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         async with sandbox.reading() as connection:
             incidents = await many(connection, Incident, _LIST, *values)
             joined = await many(connection, _Joined, _JOINED, arguments.alert_id)
+            standing = await many(connection, _Standing, _STANDING, *(arguments.alert_id,) * 2)
             pages = await many(connection, Page, _PAGES, *values)
         return ServiceIncidents(
             service_id=arguments.service_id,
             alert_id=arguments.alert_id,
             incidents=tuple(incidents),
             joined=tuple(one.incident_id for one in joined),
+            standing=tuple(one.deed_id for one in standing),
             pages=tuple(pages),
         )
 
