@@ -20,6 +20,8 @@ INCIDENT = Ref("incident.incident_id")
 SERVICE = Ref("service.service_id")
 LOOKS_AGAIN = timedelta(hours=1)
 """How long a case waits for an alert that still fires."""
+OVERDUE_LOOKS = timedelta(days=1)
+"""How long a case stands with its team that has a task overdue, before it looks again by itself."""
 
 
 def _proposal(
@@ -215,7 +217,9 @@ def follow_up(records: Records, _state: CaseState, context: Context) -> Next:
 def _waited(first: Task, context: Context) -> Next:
     """Until the first task is due; from then on it is overdue."""
     if first.due_at <= context.clock():
-        return Next(outcome="escalated", result={"reason": "followups_overdue", "owner": first.team})
+        again = (context.clock() + OVERDUE_LOOKS).isoformat()
+        overdue = {"reason": "followups_overdue", "owner": first.team, "wake_at": again}
+        return Next(outcome="escalated", result=overdue)
     wake_at = first.due_at.isoformat()
     result = {"reason": "followups_open", "owner": first.team, "wake_at": wake_at}
     return Next(outcome="waiting", result=result)
