@@ -6,10 +6,10 @@ from checkpoints.cases import Case, Status
 from checkpoints.reviews import Review
 from checkpoints.votes import VoteKind
 from graphs.closing import NotEligible
-from graphs.edits import EditRefused, Edits
+from graphs.edits import EditRefused, Edits, EditUnfit
 from graphs.rollbacks import Rollbacks
 from graphs.settings import Settings
-from nodes.edits import PatchUnfit
+from graphs.ways_out import WaysOut
 from tests.house import FINN, House
 from tests.nodes.desk import at_the_company
 from tests.stories.on_call import (
@@ -28,6 +28,7 @@ from tests.stories.on_call import (
     tools_used,
 )
 from tests.stories.reviewing import now_working, patch
+from tests.stories.standing_still import standstill
 from tools.sandbox.operations.cast import CAST
 
 
@@ -157,7 +158,7 @@ async def test_an_edit_cannot_make_another_tool_of_it(house: House, path: str) -
     review = await asked_for(house, "memory_degraded")
     other = [{"op": "add", "path": path, "value": "deployments.rollback"}]
 
-    with pytest.raises((EditRefused, PatchUnfit)):
+    with pytest.raises(EditUnfit, match="not what the tool takes"):
         await Edits(house.parts).commit(review.id, review.digest, other, "Roll it back.", ONA)
 
     assert (await house.review(review.case_id)).digest == review.digest
@@ -193,7 +194,10 @@ async def test_a_service_that_was_deployed_meanwhile_is_signed_for_anew(
 
 
 async def taken_back(house: House, case: Case) -> None:
-    """Ask for all of a case to be taken back, as it is planned now."""
+    """End a case that waits, and ask for all of it to be taken back."""
+    if case.status is Status.WAITING_INFO:
+        found = await standstill(house, case.id)
+        await WaysOut(house.parts).cancel(found.id, "A false alarm.", IVO)
     await Rollbacks(house.parts).start(case.id, "A false alarm.", None, IVO)
     await house.work()
 
@@ -213,15 +217,18 @@ async def test_a_false_alarm_is_taken_back_but_for_the_calls(house: House) -> No
         await incident(house, "no_similar")
 
 
-async def test_what_is_closed_can_be_reopened(house: House) -> None:
+async def test_what_is_closed_is_reopened_to_be_taken_back(house: House) -> None:
     case = await fired(house, "minor")
     await finish(house, "minor")
     await recover(house, "minor")
-    assert (await house.informed(case.id)).status is Status.CLOSED
+    case = await house.informed(case.id)
+    assert case.status is Status.CLOSED
 
     await taken_back(house, case)
 
-    assert (await incident(house, "minor"))["status"] == "open"
+    done = await tools_used(house, case.id)
+    assert done[-2:] == ["incidents.reopen", "incidents.withdraw"]
+    assert (await tasks(house, "minor")) == {}, "of an incident that was none"
 
 
 async def test_an_engineering_manager_signs_where_it_is_handed_up(house: House) -> None:

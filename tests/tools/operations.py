@@ -8,32 +8,32 @@ from tools.sandbox.operations.cast import CAST
 OPEN = CAST["already_open"]
 FRESH = CAST["minor"]
 DUE_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-OPENING: dict[str, object] = {
+OPENING: dict[str, Any] = {
     "service_id": FRESH.service_id,
     "alert_id": FRESH.alert_id,
     "severity": "SEV4",
     "title": FRESH.title,
 }
-JOINING: dict[str, object] = {
+JOINING: dict[str, Any] = {
     "incident_id": OPEN.incident_id,
     "service_id": OPEN.service_id,
     "alert_id": OPEN.alert_id,
 }
-GRADING: dict[str, object] = {"incident_id": OPEN.incident_id, "severity": "SEV2"}
-RESOLVING: dict[str, object] = {"incident_id": OPEN.incident_id, "cause": "dependency"}
-ROLLING_BACK: dict[str, object] = {
+GRADING: dict[str, Any] = {"incident_id": OPEN.incident_id, "severity": "SEV2"}
+RESOLVING: dict[str, Any] = {"incident_id": OPEN.incident_id, "cause": "dependency"}
+ROLLING_BACK: dict[str, Any] = {
     "deployment_id": OPEN.deployment_id,
     "service_id": OPEN.service_id,
     "incident_id": OPEN.incident_id,
 }
-RESTARTING: dict[str, object] = {"service_id": OPEN.service_id, "incident_id": OPEN.incident_id}
-TASK: dict[str, object] = {
+RESTARTING: dict[str, Any] = {"service_id": OPEN.service_id, "incident_id": OPEN.incident_id}
+TASK: dict[str, Any] = {
     "incident_id": OPEN.incident_id,
     "kind": "review_cause",
     "team": OPEN.team,
     "due_at": DUE_AT,
 }
-PAGING: dict[str, object] = {
+PAGING: dict[str, Any] = {
     "incident_id": OPEN.incident_id,
     "service_id": OPEN.service_id,
     "target": OPEN.rota,
