@@ -71,8 +71,8 @@ async def test_a_title_weighs_more_than_a_summary_and_that_more_than_a_cause(
     [
         ("zeppelin", False),
         ("zeppelin deflated", True),
-        ("zeppelin deflated quickly above northern mountains", True),
-        ("zeppelin deflated quickly above northern mountains yesterday", False),
+        ("zeppelin deflated quickly northern mountains sunny", True),
+        ("zeppelin deflated quickly northern mountains sunny yesterday", False),
     ],
 )
 async def test_two_words_and_a_third_of_them_must_be_shared(
@@ -118,7 +118,7 @@ async def test_what_was_resolved_can_be_found_from_then_on(shop: Shop) -> None:
     assert (await ids(shop, words))[0] == OPEN.incident_id
 
 
-@pytest.mark.parametrize("words", ["", "the of and", "'; DROP TABLE incidents; --", "& | ! ( ) <-> :*", "\\"])
+@pytest.mark.parametrize("words", ["", "the of and", "'; DROP --", "& | ! ( ) <-> :*", "\\"])
 async def test_what_says_nothing_finds_nothing(shop: Shop, words: str) -> None:
     assert await ids(shop, words) == []
 
