@@ -1,4 +1,4 @@
-"""The alerts of the demo: outages, noise, a doubled one, one nobody is on call for, and one that gives orders."""
+"""The alerts of the demo: outages, noise, a doubled one, nobody on call, and a log that gives orders."""
 
 from collections.abc import Mapping
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -68,6 +69,17 @@ class PlannedTask(Record):
     kind: TaskKind
     team: Team
     due_at: datetime
+
+
+DERIVED: Mapping[str, type[BaseModel]] = {
+    "severity": Floor,
+    "suspect": Suspect,
+    "incident": Incident,
+    "current": Incident,
+    **{f"{PAGE}{level}": PlannedPage for level in get_args(Level)},
+    **{f"{TASK}{kind}": PlannedTask for kind in DUE},
+}
+"""What may be derived; of the calls and tasks, those that are planned."""
 
 
 def derive(records: Records, _now: datetime) -> Mapping[str, BaseModel]:

@@ -14,7 +14,7 @@ from graphs.incident.opening import (
     page_facts,
 )
 from graphs.incident.production import RestartFacts, RollbackFacts, restart_facts, rollback_facts
-from graphs.incident.records import AlertFired, derive
+from graphs.incident.records import DERIVED, AlertFired, derive
 from graphs.incident.undoing import UndoFacts, undo_facts
 from graphs.kit import Judged, Kit, Mind
 from nodes.records import Source
@@ -132,6 +132,7 @@ KIT = Kit(
     sources=RECORDS,
     scope=SCOPE,
     derive=derive,
+    derived=DERIVED,
     judged=(*DONE, *UNDONE),
     agents={
         "log_reader": Mind(LogReading, log_reader_playbook),
