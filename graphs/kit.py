@@ -42,6 +42,7 @@ class Judged:
     own: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -69,6 +70,7 @@ class Kit:
     agents: Mapping[str, Mind]
     build: Callable[[], Any]
     derive: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
+    conclude: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
 
     def tables(self) -> tuple[TableSource, ...]:
         """Where its rule tables are and what they are read against; raises TableUnfit for unfit roles."""
@@ -91,6 +93,7 @@ class Kit:
             sources=self.sources,
             scope=self.scope,
             derive=self.derive,
+            conclude=self.conclude,
             rulings={ruling.table.tool: ruling for ruling in rulings},
             agents={
                 name: roles.agent(name, mind.output, self.prompt(name), mind.playbook)
@@ -119,6 +122,7 @@ class Kit:
             own=one.own,
             apart=one.apart,
             hears=one.hears,
+            beside=one.beside,
             amount=one.amount,
             subjects=one.subjects,
         )

@@ -7,6 +7,7 @@ from tools.sandbox.fraud import fraud_tools
 from tools.sandbox.orders import orders_tools
 from tools.sandbox.payments import payments_tools
 from tools.sandbox.tickets import tickets_tools
+from tools.sandbox.vendors.toolset import vendors_tools
 
 
 def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
@@ -17,4 +18,5 @@ def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         *payments_tools(sandbox),
         *fraud_tools(sandbox),
         *tickets_tools(sandbox),
+        *vendors_tools(sandbox),
     )
