@@ -1,11 +1,11 @@
 """Names as a watch list compares them: normalised, and how alike two of them are."""
 
+import re
 import unicodedata
 from difflib import SequenceMatcher
 
-_LEGAL_FORMS = frozenset(
-    ("ag", "bv", "co", "corp", "gmbh", "inc", "kg", "limited", "llc", "ltd", "nv", "oao", "ohg", "ooo", "plc")
-    + ("sa", "sarl", "sas", "spa", "srl", "ug")
+_LEGAL_FORM = re.compile(
+    r"ag|bv|co|corp|gmbh|inc|kg|lda|limited|llc|ltd|nv|oao|ohg|ooo|plc|pty|sa|sarl|sas|spa|srl|ug"
 )
 """What says how a company is made, and nothing of which one it is."""
 _WHOLE = 100
@@ -28,7 +28,7 @@ def normalised(name: str) -> str:
         for sign in plain
     )
     words = letters.split()
-    return " ".join(sorted([word for word in words if word not in _LEGAL_FORMS] or words))
+    return " ".join(sorted([word for word in words if not _LEGAL_FORM.fullmatch(word)] or words))
 
 
 def likeness(one: str, other: str) -> int:
