@@ -82,9 +82,7 @@ def _cast() -> Iterator[tuple[str, Applicant]]:
     yield "other_account", one(8, "another account than the one on file", on_file="other")
     yield (
         "injection",
-        one(
-            9, "a PDF that gives orders and names an account", as_pdf=True, added={"registration": INJECTION}
-        ),
+        one(9, "a PDF that gives orders and names an account", as_pdf=True, added={"bank_letter": INJECTION}),
     )
     yield (
         "garbage",
