@@ -194,9 +194,27 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a literal is never automatic",
-            "if verdict.outcome is Outcome.ALLOW and set(proposal.literals) - proposal.edits.keys():",
+            "if set(proposal.literals) - proposal.edits.keys():",
             "if False:",
             FORGED_TESTS,
+        ),
+        (
+            "what an agent said is no authority",
+            'if any(sources[name]["trust"] not in proven for name in told):',
+            "if False:",
+            (f"{NODES}/test_hearsay.py",),
+        ),
+        (
+            "nothing that an agent said leaves the house by itself",
+            "told = sources.keys() if tool.effect is Effect.EGRESS else tool.authority & sources.keys()",
+            "told = tool.authority & sources.keys()",
+            (f"{NODES}/test_hearsay.py",),
+        ),
+        (
+            "each item of a list is the case's own",
+            "if any(value != reference(records, right) for value in every(records, left))",
+            "if all(value != reference(records, right) for value in every(records, left)[:0])",
+            (f"{NODES}/test_hearsay.py", f"{NODES}/test_records.py"),
         ),
         (
             "who proposes has the permission",
