@@ -7,7 +7,6 @@ from pydantic import Field
 
 from graphs.vendor.agents import Extraction, Level, Risk
 from graphs.vendor.checks import Checks
-from graphs.vendor.records import Request
 from nodes.action import Proposal
 from nodes.agent import Percent
 from nodes.facts import Fact, Facts
@@ -65,6 +64,7 @@ class RequestFacts(Facts):
 
     vendor_status: Standing
     template: str
+    by_record: bool
     missing: Count
     turn: Annotated[int, Field(ge=1)]
 
@@ -126,15 +126,14 @@ def activation_facts(
     }
 
 
-def request_facts(records: Records, _proposal: Proposal, arguments: Json, now: datetime) -> dict[str, Fact]:
-    """How much is missing, and how often the vendor was asked before."""
-    checks, request = records["checks"], records["request"]
-    assert isinstance(checks, Checks)
-    assert isinstance(request, Request)
+def request_facts(records: Records, proposal: Proposal, arguments: Json, now: datetime) -> dict[str, Fact]:
+    """How much is missing, who says so, and how often the vendor was asked before."""
+    source, trust = proposal.source_of("items", records)
     return {
         "vendor_status": _fact(str(_vendor(records).status), "vendor.status", now),
         "template": _fact(arguments["template"], "request.template", now),
-        "missing": _fact(len(checks.missing), "checks.missing", now, Trust.MODEL),
+        "by_record": _fact(trust is Trust.RECORD, source, now),
+        "missing": _fact(len(arguments["items"]), source, now, trust),
         "turn": _fact(arguments["turn"], "request.turn", now),
     }
 

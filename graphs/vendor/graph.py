@@ -43,7 +43,7 @@ def build() -> Builder:
     # What is missing goes back to the vendor, in our own words; then the case waits for an answer.
     to = {"ready": "judge_request", "blocked": "blocked"}
     flow.step("ask_vendor", ask_vendor, to, otherwise="uncertain")
-    flow.deed("request", gate_=None, refused="escalated", then="await_answer")
+    flow.deed("request", refused="escalated", declined="escalated", then="await_answer")
     to = {"informed": "retrieve", "waiting": "waiting_info", "silent": "escalated"}
     flow.step("await_answer", await_answer, to)
 

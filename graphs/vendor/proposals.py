@@ -1,5 +1,6 @@
 """The actions of the vendor workflow; every argument is a reference, and none of them is anybody's text."""
 
+from graphs.vendor.records import Request
 from nodes.action import Proposal, Ref
 from nodes.context import Context
 from nodes.state import CaseState
@@ -49,18 +50,22 @@ def activation(_state: CaseState, context: Context) -> Proposal:
     )
 
 
-def request(context: Context, turn: int) -> Proposal:
-    """The message to the vendor; each turn is a deed of its own."""
+def request(context: Context, asked: Request) -> Proposal:
+    """The message to the vendor; each turn is a deed of its own.
+
+    It asks for documents that are not there, as the records show; only when those are there for what the
+    reader did not find in them, which is not automatic.
+    """
     return _proposal(
         context,
-        f"request_{turn}",
+        f"request_{asked.turn}",
         "vendors.request_information",
         "Documents or details are missing.",
         evidence=("documents", "requirements"),
         proposer="rule:request",
         vendor_id="vendor.vendor_id",
         template="request.template",
-        items="checks.missing",
+        items="request.items" if asked.items else "checks.missing",
         turn="request.turn",
     )
 

@@ -10,8 +10,9 @@ from nodes.records import Records
 from nodes.workflow import EventData
 from tools.contract import Record
 from tools.sandbox.vendors.accounts import VendorAccounts
+from tools.sandbox.vendors.documents import VendorDocuments
 from tools.sandbox.vendors.messages import VendorMessages
-from tools.sandbox.vendors.register import VendorId
+from tools.sandbox.vendors.register import Requirements, VendorId
 
 
 class VendorApplication(EventData):
@@ -29,10 +30,16 @@ class Departments(Record):
 
 
 class Request(Record):
-    """How a vendor is asked for what is missing: by which template, for the how-manieth time."""
+    """How a vendor is asked for what is missing: by which template, for the how-manieth time.
+
+    Attributes:
+        items: what the company's own records show to be missing: documents that are not there, or cannot be
+            read. What is missing within a document only a reader can say.
+    """
 
     template: Literal["missing_information"] = "missing_information"
     turn: int
+    items: list[str]
 
 
 class PaidTo(Record):
@@ -43,12 +50,18 @@ class PaidTo(Record):
 
 def derive(records: Records, _now: datetime) -> Mapping[str, BaseModel]:
     """What follows from the company's own records alone."""
-    messages, accounts = records["messages"], records["accounts"]
+    messages, accounts, documents, required = (
+        records[name] for name in ("messages", "accounts", "documents", "requirements")
+    )
     assert isinstance(messages, VendorMessages)
     assert isinstance(accounts, VendorAccounts)
+    assert isinstance(documents, VendorDocuments)
+    assert isinstance(required, Requirements)
+    readable = {f"document:{one.kind}" for one in documents.documents if one.trouble is None}
+    lacking = [item for item in required.items if item.startswith("document:") and item not in readable]
     derived: dict[str, BaseModel] = {
         "departments": Departments(),
-        "request": Request(turn=len(messages.messages) + 1),
+        "request": Request(turn=len(messages.messages) + 1, items=lacking),
     }
     if accounts.account_ids:
         derived["account"] = PaidTo(account_id=accounts.account_ids[0])

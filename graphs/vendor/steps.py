@@ -103,7 +103,7 @@ async def ask_vendor(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     async def turned(_story: Story, _context: Context, records: Records, state: CaseState) -> CaseState:
         asked = records["request"]
         assert isinstance(asked, Request)
-        return await propose(lambda _, context: request(context, asked.turn))(state, runtime)
+        return await propose(lambda _, context: request(context, asked))(state, runtime)
 
     return await _with_records(turned, afresh=True)(state, runtime)
 

@@ -1,4 +1,4 @@
-"""Vendor onboarding, one sentence at a time: papers, an account, three departments, and a vendor that is active."""
+"""Vendor onboarding, one sentence at a time: papers, an account, three departments, an active vendor."""
 
 import pytest
 

@@ -1,5 +1,7 @@
 """What stories about vendors share: their people, their events, and a look into the register."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from checkpoints.cases import Case
@@ -8,10 +10,15 @@ from checkpoints.votes import VoteKind
 from graphs.intake import CloudEvent, Intake
 from graphs.settings import Settings
 from nodes.permissions import Principal
-from tests.house import SHOP, House
+from tests.house import SHOP, House, ManualClock
 from tests.stories.reviewing import now_working, person
 from tools.contract import Call
+from tools.sandbox.database import open_sandbox
 from tools.sandbox.vendors.cast import CAST
+from tools.sandbox.vendors.documents import DocumentKind
+from tools.sandbox.vendors.papers import as_text, papers_of
+from tools.sandbox.vendors.staging import company_of
+from tools.sandbox.vendors.uploads import upload
 
 LARA = person("lara", "legal")
 FRED = person("fred", "finance")
@@ -69,6 +76,24 @@ async def cleared(house: House, case: Case) -> Case:
     for department in DEPARTMENTS:
         case = await decided(house, case, department)
     return case
+
+
+async def sent_in(
+    settings: Settings, clock: ManualClock, scene: str, kind: DocumentKind, **changes: Any
+) -> None:
+    """A minute later the vendor sends in a document as it should be, or with something else in it."""
+    company = company_of(CAST[scene], clock())
+    clock.advance(timedelta(minutes=1))
+    assert settings.sandbox_url is not None
+    async with open_sandbox(settings.sandbox_url, clock=clock) as sandbox:
+        await upload(
+            sandbox,
+            vendor_id=CAST[scene].vendor_id,
+            kind=kind,
+            file_name=f"{kind}_again.txt",
+            content_type="text/plain",
+            content=as_text(papers_of(replace(company, **changes))[kind]),
+        )
 
 
 async def read(house: House, tool: str, scene: str) -> dict[str, Any]:

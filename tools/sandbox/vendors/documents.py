@@ -14,7 +14,6 @@ from tools.sandbox.vendors.register import VendorId
 
 DocumentId = Annotated[str, Field(pattern=r"^D-[0-9]{5,12}$", max_length=14)]
 DocumentKind = Literal["registration", "bank_letter", "insurance_certificate"]
-MOST_DOCUMENTS = 12
 _PATIENCE = timedelta(seconds=60)
 
 
@@ -46,7 +45,7 @@ class Page(Record):
 
 
 class VendorDocuments(Record):
-    """A vendor's newest documents, and all that stands in them.
+    """A vendor's documents, the newest of each kind, and all that stands in them.
 
     Attributes:
         digest: SHA-256 over the documents' own; another one means other documents.
@@ -78,8 +77,8 @@ class _Stored(Record):
 
 
 _NEWEST = """
-    SELECT {columns} FROM vendor_documents WHERE vendor_id = %s
-    ORDER BY received_at DESC, document_id DESC LIMIT %s
+    SELECT DISTINCT ON (kind) {columns} FROM vendor_documents WHERE vendor_id = %s
+    ORDER BY kind, received_at DESC, document_id DESC
 """
 
 
@@ -89,7 +88,7 @@ def documents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
 
     async def read(arguments: ListDocuments, _call: Call) -> VendorDocuments:
         async with sandbox.reading() as connection:
-            stored = await many(connection, _Stored, _NEWEST, arguments.vendor_id, MOST_DOCUMENTS)
+            stored = await many(connection, _Stored, _NEWEST, arguments.vendor_id)
         documents, pages = [], []
         for one in sorted(stored, key=lambda one: one.document_id):
             document, text = await _read(reader, one)
