@@ -5,9 +5,13 @@ import pytest
 from tools.contract import Effect, Marked, Tool
 from tools.sandbox.correspondence import HELD
 from tools.sandbox.refunds import REVERSIBLE
+from tools.sandbox.vendors.accounts import REVOCABLE
+from tools.sandbox.vendors.activation import ENDABLE
+from tools.sandbox.vendors.clearances import WITHDRAWABLE
+from tools.sandbox.vendors.messages import HELD as VENDOR_HELD
 
 
-def test_the_company_has_ten_tools(tools: Mapping[str, Tool]) -> None:
+def test_the_company_has_these_tools(tools: Mapping[str, Tool]) -> None:
     assert {name: tool.effect for name, tool in tools.items()} == {
         "customers.get": Effect.READ,
         "orders.get": Effect.READ,
@@ -19,6 +23,21 @@ def test_the_company_has_ten_tools(tools: Mapping[str, Tool]) -> None:
         "tickets.get": Effect.READ,
         "tickets.reply": Effect.EGRESS,
         "tickets.retract_reply": Effect.WRITE,
+        "vendors.get": Effect.READ,
+        "vendors.requirements": Effect.READ,
+        "vendors.documents": Effect.READ,
+        "vendors.screening": Effect.READ,
+        "vendors.accounts": Effect.READ,
+        "vendors.endorse_account": Effect.WRITE,
+        "vendors.revoke_account": Effect.WRITE,
+        "vendors.clearances": Effect.READ,
+        "vendors.record_clearance": Effect.WRITE,
+        "vendors.withdraw_clearance": Effect.WRITE,
+        "vendors.messages": Effect.READ,
+        "vendors.request_information": Effect.EGRESS,
+        "vendors.retract_request": Effect.WRITE,
+        "vendors.activate": Effect.WRITE,
+        "vendors.deactivate": Effect.WRITE,
     }
 
 
@@ -36,6 +55,10 @@ def test_what_carries_authority_is_an_argument(tools: Mapping[str, Tool]) -> Non
     [
         ("payments.refund", "payments.reverse_refund", REVERSIBLE),
         ("tickets.reply", "tickets.retract_reply", HELD),
+        ("vendors.endorse_account", "vendors.revoke_account", REVOCABLE),
+        ("vendors.record_clearance", "vendors.withdraw_clearance", WITHDRAWABLE),
+        ("vendors.request_information", "vendors.retract_request", VENDOR_HELD),
+        ("vendors.activate", "vendors.deactivate", ENDABLE),
     ],
 )
 def test_a_deed_is_undone_by_a_tool_that_exists(
