@@ -4,7 +4,6 @@ Fixed code, on the documents as they are now. A value counts if its quote stands
 it stands in that quote, and if the reader was sure of it.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated
@@ -17,14 +16,13 @@ from nodes.records import Records, Said
 from nodes.shapes import Json
 from tools.contract import FieldClass, Marked, Trust
 from tools.sandbox.vendors.documents import VendorDocuments
-from tools.sandbox.vendors.iban import holds, plain_iban
+from tools.sandbox.vendors.iban import holds, ibans_in, plain_iban
 from tools.sandbox.vendors.names import normalised
 from tools.sandbox.vendors.register import Requirements, Vendor
 
 SURE_PERCENT = 70
 """What the reader is less sure of does not count."""
 _PERSONAL = Marked(field_class=FieldClass.PERSONAL, trust=Trust.MODEL)
-_IBANS = re.compile(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}\b")
 
 
 class Proven(BaseModel):
@@ -157,8 +155,7 @@ def _compared(name: str, value: str) -> str:
 
 def _ibans(documents: VendorDocuments) -> set[str]:
     """Every valid IBAN that stands anywhere in the documents, whatever the reader has found."""
-    written = {plain_iban(one) for page in documents.pages for one in _IBANS.findall(page.text)}
-    return {one for one in written if holds(one)}
+    return {iban for page in documents.pages for iban in ibans_in(page.text)}
 
 
 def _plain(text: str) -> str:

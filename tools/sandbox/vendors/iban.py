@@ -1,5 +1,6 @@
 """IBANs (ISO 13616): their form, their length by country, their check digits (ISO 7064, MOD 97-10)."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -27,6 +28,8 @@ _LENGTHS = {
 }
 """As in the IBAN registry; of other countries only the check digits are known."""
 _REMAINDER = 1
+_WIDEST = 80  # the longest, with spaces between
+_BEGINNING = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}(?=\s?[0-9]\s?[0-9])")
 
 
 def plain_iban(text: str) -> str:
@@ -39,6 +42,13 @@ def holds(iban: str) -> bool:
     if not iban.isascii() or not iban.isalnum() or not iban[2:4].isdigit():
         return False
     return _LENGTHS.get(iban[:2], len(iban)) == len(iban) and _remainder(iban) == _REMAINDER
+
+
+def ibans_in(text: str) -> set[str]:
+    """Every IBAN in a text that can be right, of countries whose length is known, whatever follows it."""
+    begins = ((one[0].upper(), one.start()) for one in _BEGINNING.finditer(text))
+    found = {plain_iban(text[at : at + _WIDEST])[: _LENGTHS.get(country, 0)] for country, at in begins}
+    return {iban for iban in found if holds(iban)}
 
 
 def iban_of(country: str, account: str) -> str:
