@@ -55,6 +55,7 @@ class Kit:
         package: where its files lie, such as `graphs.refund`.
         scope: pairs of references that must be equal: whose record is whose. Every source that is not
             company-wide (`Source.shared`) is in one of them, or the workflow is refused.
+        derive: records computed from those that were read; `derived` says what each of them is.
         agents: by name; the prompt of each is `prompts/NAME.md`.
     """
 
@@ -71,6 +72,7 @@ class Kit:
     build: Callable[[], Any]
     derive: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
     conclude: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
+    derived: Mapping[str, type[BaseModel]] = field(default_factory=dict)
 
     def tables(self) -> tuple[TableSource, ...]:
         """Where its rule tables are and what they are read against; raises TableUnfit for unfit roles."""
@@ -94,6 +96,7 @@ class Kit:
             scope=self.scope,
             derive=self.derive,
             conclude=self.conclude,
+            derived=self.derived,
             rulings={ruling.table.tool: ruling for ruling in rulings},
             agents={
                 name: roles.agent(name, mind.output, self.prompt(name), mind.playbook)

@@ -145,6 +145,7 @@ class Workflow:
         derive: records computed from those that were read, by name.
         conclude: records computed also from what agents have said, as far as the judge has heard them; what
             rests on their word is `Said`.
+        derived: what each record that is derived or concluded is.
         rulings: by tool; a tool that is not in it can only be investigated.
         reviewer_view: what a reviewer is shown of the records.
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
@@ -167,6 +168,7 @@ class Workflow:
     permissions: Permissions
     owner: str
     limits: Limits
+    derived: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
     hours: Hours | None = None
     reviewer_view: View
@@ -181,6 +183,16 @@ class Workflow:
         scoped = {path.partition(".")[0] for pair in self.scope for path in pair}
         if open_ := [one.name for one in self.sources if not one.shared and one.name not in scoped]:
             raise WorkflowUnfit(f"{self.name}: nothing says whose these must be: {', '.join(open_)}")
+
+    def computed(self, records: Records, now: datetime) -> Mapping[str, BaseModel]:
+        """The records that are derived from others; raises WorkflowUnfit if one is not what is declared."""
+        found = self.derive(records, now)
+        strange = [name for name, record in found.items() if type(record) is not self.derived.get(name)]
+        if strange:
+            raise WorkflowUnfit(
+                f"{self.name}: derive gives what `derived` does not name: {', '.join(strange)}"
+            )
+        return found
 
     def with_tables(self, tables: Mapping[str, RuleTable]) -> "Workflow":
         """The workflow as it is judged by these tables, by tool, instead of its own."""

@@ -2,7 +2,7 @@
 
 from graphs.kit import Judged, Kit, Mind
 from graphs.vendor.agents import Extraction, Risk, extractor_playbook, screener_playbook
-from graphs.vendor.checks import conclude
+from graphs.vendor.checks import Checks, conclude
 from graphs.vendor.facts import (
     ActivationFacts,
     ClearanceFacts,
@@ -14,7 +14,7 @@ from graphs.vendor.facts import (
     request_facts,
 )
 from graphs.vendor.graph import build
-from graphs.vendor.records import VendorApplication, derive
+from graphs.vendor.records import Departments, PaidTo, Request, VendorApplication, derive
 from graphs.vendor.undoing import (
     UndoFacts,
     deactivation_facts,
@@ -59,6 +59,7 @@ KIT = Kit(
     scope=SCOPE,
     derive=derive,
     conclude=conclude,
+    derived={"departments": Departments, "request": Request, "account": PaidTo, "checks": Checks},
     judged=(
         Judged(
             tool="vendors.endorse_account",
