@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from checkpoints.triggers import TriggerState, trigger_states
 from graphs.inbox_folders import FolderRound
@@ -36,7 +36,7 @@ class TriggerStanding:
     state: TriggerState
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["table", "folder"]:
         """What it watches."""
         return "table" if isinstance(self.trigger, TableTrigger) else "folder"
 
