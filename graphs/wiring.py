@@ -22,11 +22,13 @@ from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
+from graphs.closed_world import require_closed
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
+from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
 from graphs.tracing import UNTRACED, Tracer, open_tracer
@@ -135,9 +137,7 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
-        workflows = {
-            kit.name: held_to_tools(kit.workflow(), registry) for kit in find_kits(settings.workflows)
-        }
+        workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
@@ -234,6 +234,17 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+
+
+def proven(workflow: Workflow, registry: Registry) -> Workflow:
+    """The workflow, if its graph is closed, its roles are bearable and its tables fit its tools.
+
+    Raises:
+        OpenWorld, WorkflowUnfit, TableUnfit.
+    """
+    require_closed(workflow.name, workflow.build())
+    require_rule_of_two(workflow, registry)
+    return held_to_tools(workflow, registry)
 
 
 def signer_of(settings: Settings) -> Signer:

@@ -11,6 +11,8 @@ from tests.mutations.mutation import (
     controls,
 )
 
+CLOSED_TESTS = ("tests/graphs/test_closed_world.py",)
+
 CONTROLS: list[Mutation] = [
     *controls(
         "gateway",
@@ -273,6 +275,50 @@ CONTROLS: list[Mutation] = [
             "if type(arguments) is not tool.arguments:",
             "if False:",
             ("tests/tools/test_registry.py",),
+        ),
+    ),
+    *controls(
+        "closed world",
+        "graphs/closed_world.py",
+        (
+            "a route is declared",
+            "if branch.ends is None or not is_route(function):",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "between a deed and its judge lies nothing but the gate",
+            "if raw is not gate and before != deed:",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "every step is held",
+            "if _raw(graph, step) is None:",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "a step does not say itself where to go",
+            "if spec.ends:",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "lanes are proven like graphs",
+            "if (lane := steps_of(_raw(graph, step))) is not None:",
+            "if (lane := None) is not None:",
+            CLOSED_TESTS,
+        ),
+    ),
+    *controls(
+        "closed world",
+        "nodes/held.py",
+        (
+            "what is no update leads nowhere",
+            "update: Any = await node(state, runtime)",
+            "return await node(state, runtime)",
+            CLOSED_TESTS,
         ),
     ),
 ]
