@@ -4,7 +4,7 @@ from typing import Any
 
 from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
-from api.show import as_json, say
+from api.show import as_json, safe, say
 
 
 def triggers(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
@@ -25,7 +25,7 @@ def triggers(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
 
 def _line(one: dict[str, Any]) -> str:
     looked = f"last look {one['looked_at']}" if one["looked_at"] else "never looked at"
-    mark = f", up to {' / '.join(one['mark'])}" if one["mark"] else ""
+    mark = f", up to {safe(' / '.join(one['mark']))}" if one["mark"] else ""
     trouble = f"; {one['reason']} since {one['reason_at']}: {one['why']}" if one["reason"] else ""
     again = f" Again at {one['wake_at']}." if one["wake_at"] else ""
     what = f"{one['kind']}, {one['workflow']} as {one['service']}"

@@ -24,10 +24,14 @@ class EventMalformed(Exception):
     """This is no CloudEvents 1.0 event."""
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that these bytes are; raises EventMalformed."""
+def read_object(body: bytes, *, finite: bool = False) -> dict[str, Any]:
+    """The JSON object that these bytes are, with `finite` also without NaN and Infinity.
+
+    Raises:
+        EventMalformed: they are none.
+    """
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_number if finite else None)
     except ValueError as error:
         raise EventMalformed("the body is not JSON in UTF-8") from error
     except RecursionError as error:

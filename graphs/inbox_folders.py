@@ -72,7 +72,7 @@ class FolderRound:
         if letter.body is None:
             raise EventRefused(letter.fault or "unreadable", "it is no file that is read")
         try:
-            data = read_object(letter.body)
+            data = read_object(letter.body, finite=True)
             return (
                 read_structured(letter.body) if "specversion" in data else self._plain(letter, workflow, data)
             )
