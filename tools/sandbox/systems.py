@@ -34,11 +34,6 @@ def _shop(seed: int, as_of: datetime, customers: int) -> Iterator[Table]:
     yield from staged(as_of).tables()
 
 
-SYSTEMS = (
-    System(package="tools.sandbox", table="customers", rows=_shop),
-    System(package="tools.sandbox.crm", table="crm_accounts", rows=crm_rows),
-    System(package="tools.sandbox.product_events", table="product_events", rows=product_events),
-    System(package="tools.sandbox.operations", table="services", rows=operations),
 def _vendors(seed: int, as_of: datetime, _customers: int) -> Iterator[Table]:
     yield from vendors_past(seed, as_of).tables()
     yield from staged_vendors(as_of).tables()
@@ -46,6 +41,9 @@ def _vendors(seed: int, as_of: datetime, _customers: int) -> Iterator[Table]:
 
 SYSTEMS = (
     System(package="tools.sandbox", table="customers", rows=_shop),
+    System(package="tools.sandbox.crm", table="crm_accounts", rows=crm_rows),
+    System(package="tools.sandbox.product_events", table="product_events", rows=product_events),
+    System(package="tools.sandbox.operations", table="services", rows=operations),
     System(package="tools.sandbox.vendors", table="vendors", rows=_vendors),
 )
 """In the order in which they refer to each other."""
