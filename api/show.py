@@ -181,6 +181,16 @@ def show_version(table: dict[str, Any]) -> None:
     say(f"  {table['digest']}  {safe(table['note'])}")
 
 
+def workflow_table(workflows: list[dict[str, Any]]) -> Table:
+    """Workflows, one a row: what starts them, who looks, what they may do, and by which tables."""
+    table = _table("Workflows", "workflow", "started by, agents", "tools, each by its table")
+    for one in workflows:
+        who = _lines(safe(one["event_type"]), *map(safe, one["agents"]))
+        deeds = zip(one["tools"], one["tables"], strict=True)
+        table.add_row(one["name"], who, _lines(*(safe(f"{tool} by {file}") for tool, file in deeds)))
+    return table
+
+
 def difference_table(cases: list[dict[str, Any]]) -> Table:
     """Recorded judgements that two tables see differently."""
     table = _table("Would be judged differently", "case", "before", "after")

@@ -87,6 +87,7 @@ SAYS = {
     "no_delivery_date": Words("Nobody knows when the order was delivered.", _NOTHING, _MENDED),
     "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
+    "ticket_is_closed": _RULES._replace(happened="The ticket is closed."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
     # The gateway.
     "proposal_of_another_case": _STATE,
