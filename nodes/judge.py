@@ -172,11 +172,9 @@ class Judge:
             return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
-        hearsay = self._hearsay(proposal, sources)
         ledger = await self._ledger(ruling, proposal)
         facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
-        if verdict.outcome is Outcome.ALLOW and hearsay:
-            verdict = ruling.table.investigate(hearsay)
+        verdict = self._by_rule_alone(ruling, proposal, sources, verdict)
         action = action_of(
             proposal,
             sealed(fitted, self.sealing, proposal.tool),
@@ -264,19 +262,23 @@ class Judge:
             return snapshot, ruling.table.investigate(f"facts_unfit:{','.join(unfit.names)}")
         return snapshot, verdict
 
-    def _hearsay(self, proposal: Proposal, sources: Mapping[str, Json]) -> str | None:
-        """Why nothing of this may be done by rule alone: what is done, or to whom, only somebody says.
+    def _by_rule_alone(
+        self, ruling: Ruling, proposal: Proposal, sources: Mapping[str, Json], verdict: Verdict
+    ) -> Verdict:
+        """The verdict, unless it allows what only somebody says, or to whom only somebody says it is done.
 
         Literals come from the state, which anybody may have written, but for those of an edit on record. What
         an agent has said is on record, but says nothing of who, what, where and how much.
         """
+        if verdict.outcome is not Outcome.ALLOW:
+            return verdict
         if set(proposal.literals) - proposal.edits.keys():
-            return "literal_arguments"
+            return ruling.table.investigate("literal_arguments")
         authority = self.registry.describe(proposal.tool).authority
         proven = {Trust.RECORD.value, Trust.PERSON.value}
         if any(sources[name]["trust"] not in proven for name in authority & sources.keys()):
-            return "unproven_authority"
-        return None
+            return ruling.table.investigate("unproven_authority")
+        return verdict
 
     def _unjudged(
         self, proposal: Proposal, outcome: Outcome, reason: str, records: Records | None = None

@@ -8,6 +8,7 @@ from langgraph.types import interrupt
 from checkpoints.projection import STUCK_KEY
 from nodes.ask import Node
 from nodes.context import Context
+from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
 
@@ -24,7 +25,7 @@ def stuck(steps: Collection[str]) -> Node:
     async def waited(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         context = runtime.context
         while (step := await context.exceptions.retried_step(context.case_id)) is None:
-            interrupt({STUCK_KEY: {"retryable": state.get("step") in steps}})
+            interrupt({STUCK_KEY: _wait(state, steps)})
         story = Story(runtime, "rule:stuck")
         story.tell("case.resumed", step=step)
         return {
@@ -35,6 +36,12 @@ def stuck(steps: Collection[str]) -> Node:
         }
 
     return waited
+
+
+def _wait(state: CaseState, steps: Collection[str]) -> Json:
+    """Whether the step can be tried again, and when that is done by itself."""
+    wake_at = (state.get("result") or {}).get("wake_at")
+    return {"retryable": state.get("step") in steps, "wake_at": wake_at}
 
 
 def retry(to: Mapping[str, str], otherwise: str) -> tuple[Callable[[CaseState], str], list[str]]:
