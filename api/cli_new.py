@@ -95,6 +95,7 @@ def _first_event(name: str) -> list[str]:
     return [
         'curl -s http://127.0.0.1:8765/events -H "Authorization: Bearer $SHOP_KEY" \\',
         "  -H 'Content-Type: application/cloudevents+json' -d '{",
-        f'    "specversion": "1.0", "id": "first", "source": "/shop", "type": "com.example.{name}.requested",',
+        '    "specversion": "1.0", "id": "first", "source": "/shop",',
+        f'    "type": "com.example.{name}.requested",',
         f"    {data}}}'",
     ]
