@@ -4,7 +4,7 @@ import importlib.util
 import keyword
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -70,14 +70,16 @@ def lay_out(name: str, into: Path, taken: Collection[str] = ()) -> LaidOut:
     for path, text in files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
+    importlib.invalidate_caches()
+    shipped = folder.parent in _places(graphs.__path__)
     return LaidOut(
         name=name,
         package=package,
         folder=folder,
         files=tuple(sorted(files)),
         root=root,
-        shipped=folder.parent in {Path(place).resolve() for place in graphs.__path__},
-        importable=root in {Path(place).resolve() for place in sys.path},
+        shipped=shipped,
+        importable=shipped or root in _places(sys.path),
     )
 
 
@@ -97,6 +99,10 @@ def _import_name(folder: Path) -> tuple[Path, str]:
         parts.insert(0, root.name)
         root = root.parent
     return root, ".".join(parts)
+
+
+def _places(paths: Iterable[str]) -> set[Path]:
+    return {Path(path).resolve() for path in paths}
 
 
 def _is_importable(package: str) -> bool:
