@@ -1,12 +1,13 @@
 """`countersign new workflow` and `countersign workflows`: begin one, and see which there are."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli_run import Json as AsJson
-from api.show import as_json, console, say, workflow_table
+from api.show import as_is, as_json, console, say, workflow_table
 from graphs.catalogue import find_kits
 from graphs.kit import Kit, KitUnfit
 from graphs.scaffold.layout import LaidOut, lay_out
@@ -44,7 +45,7 @@ def workflows(
     """List the workflows that there are, or draw one."""
     kits = find_kits(Settings.from_environment().workflows)
     if name is not None:
-        say(mermaid(_named(name, kits).build()))
+        as_is(mermaid(_named(name, kits).build()))
     elif as_json_:
         as_json([_told(kit) for kit in kits])
     else:
@@ -71,7 +72,7 @@ def _told(kit: Kit) -> Json:
 
 def _next(laid: LaidOut) -> list[str]:
     """What to do next, to be copied into a shell."""
-    path = [] if laid.importable else [f"export PYTHONPATH={laid.root}"]
+    path = [] if laid.importable else [f"export PYTHONPATH={shlex.quote(str(laid.root))}"]
     named = [] if laid.shipped else [f"export COUNTERSIGN_WORKFLOWS={laid.package}"]
     listed = [f'# langgraph.json: "{laid.name}": "{laid.package}:graph"'] if laid.shipped else []
     return [

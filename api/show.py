@@ -43,6 +43,11 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201 - what --json is for
 
 
+def as_is(text: str) -> None:
+    """Print a text for another program on standard output, tabs and brackets as they are."""
+    print(text)  # noqa: T201 - what another program reads
+
+
 def safe(value: Any) -> Text:
     """Text from outside: no markup, and control characters made visible."""
     text = "" if value is None else str(value)

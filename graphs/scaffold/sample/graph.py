@@ -1,4 +1,4 @@
-"""The sample workflow, all of it: what starts it, what it reads, who looks at it, and what it may do."""
+"""The sample workflow: what starts it, what it reads, who looks, and what it may do."""
 
 from collections.abc import Mapping
 from datetime import datetime
