@@ -93,4 +93,4 @@ class DifferenceView(Sheet):
 
 def _fields(what: str, seen: Json) -> Grid:
     rows = tuple((name, key, plain(value)) for name, one in seen.items() for key, value in one.items())
-    return Grid((what, "field", "value"), rows, f"What every {what} says")
+    return Grid((what, "field", "value"), rows, f"What {what}s say")
