@@ -22,6 +22,7 @@ from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
+from graphs.closed_world import require_closed
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
@@ -133,9 +134,7 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
-        workflows = {
-            kit.name: held_to_tools(kit.workflow(), registry) for kit in find_kits(settings.workflows)
-        }
+        workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
@@ -227,6 +226,12 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+
+
+def proven(workflow: Workflow, registry: Registry) -> Workflow:
+    """The workflow, if its graph is closed and its tables fit its tools; raises OpenWorld, TableUnfit."""
+    require_closed(workflow.name, workflow.build())
+    return held_to_tools(workflow, registry)
 
 
 def signer_of(settings: Settings) -> Signer:

@@ -24,7 +24,7 @@ from nodes.shapes import Json
 from nodes.undoing import FindEffect, no_effect, undo_records
 from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
-from tools.contract import Arguments, Record, ToolError, ToolRefused, Trust
+from tools.contract import Arguments, Effect, Record, ToolError, ToolRefused, Trust
 from tools.registry import Registry
 
 GRANT_LIFE = timedelta(days=7)
@@ -268,15 +268,17 @@ class Judge:
         """The verdict, unless it allows what only somebody says, or to whom only somebody says it is done.
 
         Literals come from the state, which anybody may have written, but for those of an edit on record. What
-        an agent has said is on record, but says nothing of who, what, where and how much.
+        an agent has said is on record, but says nothing of who, what, where and how much; and nothing of it
+        leaves the house by itself.
         """
         if verdict.outcome is not Outcome.ALLOW:
             return verdict
         if set(proposal.literals) - proposal.edits.keys():
             return ruling.table.investigate("literal_arguments")
-        authority = self.registry.describe(proposal.tool).authority
+        tool = self.registry.describe(proposal.tool)
+        told = sources.keys() if tool.effect is Effect.EGRESS else tool.authority & sources.keys()
         proven = {Trust.RECORD.value, Trust.PERSON.value}
-        if any(sources[name]["trust"] not in proven for name in authority & sources.keys()):
+        if any(sources[name]["trust"] not in proven for name in told):
             return ruling.table.investigate("unproven_authority")
         return verdict
 

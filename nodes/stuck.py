@@ -9,7 +9,7 @@ from checkpoints.projection import STUCK_KEY
 from nodes.ask import Node
 from nodes.context import Context
 from nodes.shapes import Json
-from nodes.state import CaseState, standing
+from nodes.state import CaseState, declared, standing
 from nodes.story import Story
 
 RETRIED = "retried"
@@ -50,4 +50,4 @@ def retry(to: Mapping[str, str], otherwise: str) -> tuple[Callable[[CaseState], 
     def chosen(state: CaseState) -> str:
         return to.get(str(state.get("step")), otherwise)
 
-    return chosen, sorted({*to.values(), otherwise})
+    return declared(chosen), sorted({*to.values(), otherwise})
