@@ -11,6 +11,7 @@ from graphs.views.sheet import drawn
 from nodes.ask import ask
 from nodes.execute import execute
 from nodes.gate import gate
+from nodes.held import node_within
 from nodes.lane import lane
 from nodes.propose import propose
 from nodes.retrieve import retrieve
@@ -128,7 +129,6 @@ def _step(graph: Graph, name: str, to: list[str], order: list[str]) -> Step:
 
 
 def _module(node: Node) -> str:
-    """The module whose function the node calls."""
+    """The module of the node that a step is held to."""
     data: Any = node.data
-    function = getattr(data, "afunc", None) or getattr(data, "func", None)
-    return str(getattr(function, "__module__", ""))
+    return str(getattr(node_within(getattr(data, "afunc", None)), "__module__", ""))
