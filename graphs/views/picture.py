@@ -99,7 +99,7 @@ class Picture:
                 start, end = place[step.name], place[target]
                 if end != start + 1:
                     middle = _TOP + _TALL // 2
-                    away = _LEFT - 22 - 16 * min(abs(end - start), 7)
+                    away = _LEFT - 22 - 16 * min(abs(end - start), 6) - (12 if end < start else 0)
                     yield Jump(middle + _HIGH * start, middle + _HIGH * end, away)
 
     def _repr_html_(self) -> str:
