@@ -28,6 +28,7 @@ from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
+from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
 from graphs.tracing import UNTRACED, Tracer, open_tracer
@@ -229,8 +230,13 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
 
 
 def proven(workflow: Workflow, registry: Registry) -> Workflow:
-    """The workflow, if its graph is closed and its tables fit its tools; raises OpenWorld, TableUnfit."""
+    """The workflow, if its graph is closed, its roles are bearable and its tables fit its tools.
+
+    Raises:
+        OpenWorld, WorkflowUnfit, TableUnfit.
+    """
     require_closed(workflow.name, workflow.build())
+    require_rule_of_two(workflow, registry)
     return held_to_tools(workflow, registry)
 
 

@@ -119,7 +119,7 @@ class Judge:
                     raise answer
                 records[source.name] = answer
             left = [source for source in left if source.name not in records]
-        return {**records, **self.workflow.derive(records, now)}
+        return {**records, **self.workflow.computed(records, now)}
 
     async def _read_source(self, source: Source, records: Records, now: datetime) -> Record:
         permit = self.workflow.permissions.decide((JUDGE,), Verb.READ, source.tool)
