@@ -96,7 +96,7 @@ def propose_letter(_state: CaseState, context: Context) -> Proposal:
             "template": Ref("letter.template"),
             "body": Ref("letter.body"),
         },
-        proposer=f"agent:{READER}",
+        proposer="rule:answer",
         reason="The customer has written and is told that somebody looks after it.",
         evidence=("ticket",),
     )
@@ -150,6 +150,7 @@ KIT = Kit(
     sources=SOURCES,
     scope=SCOPE,
     derive=derive,
+    derived={"letter": Letter},
     judged=(
         Judged(
             tool="tickets.reply",
