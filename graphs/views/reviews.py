@@ -50,6 +50,7 @@ class ReviewView(Sheet):
             ),
             _fields("agent", {f"{name} ({one['brain']})": one["output"] for name, one in said.items()}),
             _fields("record", shown["evidence"]),
+            pairs(((one["field"], ", ".join(one["flags"])) for one in shown["flags"]), "What is conspicuous"),
             Grid(
                 ("who", "said", "why"),
                 tuple(

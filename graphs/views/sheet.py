@@ -54,7 +54,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def blocks(self) -> Sequence[Block]:
-        """What it says, the most important first."""
+        """What it says, the most important first; what has no rows is not shown."""
 
     def _repr_html_(self) -> str:
         return _TEMPLATES.get_template("sheet.html.j2").render(sheet=self)
@@ -62,6 +62,8 @@ class Sheet(ABC):
     def __repr__(self) -> str:
         lines = [_cut(self.title)]
         for block in self.blocks():
+            if not block.rows:
+                continue
             lines += [_cut(block.title)] if block.title else []
             lines += block.lines()
         return "\n".join(lines)

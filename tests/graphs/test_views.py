@@ -190,6 +190,7 @@ def sheets(words: str) -> Iterator[Sheet]:
     shown = {
         "verdict": verdict(words),
         "reversibility": words,
+        "flags": [{"field": words, "flags": [words]}],
         "recommendation": {words: {"brain": words, "output": {words: words}}},
         "evidence": {words: {words: [words]}},
     }
