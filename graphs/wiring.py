@@ -40,7 +40,8 @@ from tools.breakers import Breakers
 from tools.persistence import Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
-from tools.sandbox.database import found, open_sandbox
+from tools.sandbox.database import open_sandbox
+from tools.sandbox.founding import found
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tools.sandbox.company import company
+from tools.sandbox.crm.founding import crm_rows
+from tools.sandbox.operations.past import operations
+from tools.sandbox.product_events.rows import product_events
 from tools.sandbox.rows import Table
 from tools.sandbox.staging import staged
 
@@ -29,5 +32,10 @@ def _shop(seed: int, as_of: datetime, customers: int) -> Iterator[Table]:
     yield from staged(as_of).tables()
 
 
-SYSTEMS = (System(package="tools.sandbox", table="customers", rows=_shop),)
+SYSTEMS = (
+    System(package="tools.sandbox", table="customers", rows=_shop),
+    System(package="tools.sandbox.crm", table="crm_accounts", rows=crm_rows),
+    System(package="tools.sandbox.product_events", table="product_events", rows=product_events),
+    System(package="tools.sandbox.operations", table="services", rows=operations),
+)
 """In the order in which they refer to each other."""
