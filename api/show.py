@@ -164,6 +164,17 @@ def reply_table(replies: list[dict[str, Any]]) -> Table:
     return table
 
 
+def vendor_table(vendors: list[dict[str, Any]]) -> Table:
+    """Vendors as the register has them."""
+    table = Table(title="Vendors in the register", title_justify="left", header_style="bold")
+    for name in ("vendor", "name", "country", "status"):
+        table.add_column(name)
+    for vendor in vendors:
+        called = safe(vendor["legal_name"])
+        table.add_row(vendor["vendor_id"], called, vendor["country"], vendor["status"])
+    return table
+
+
 def show_verdict(verdict: dict[str, Any]) -> None:
     """One verdict as a story: what was said, then every row with what it saw."""
     table = verdict["table"]

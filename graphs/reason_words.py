@@ -135,6 +135,28 @@ SAYS = {
     "alert_still_fires": Words(
         "The alert still fires.", "The incident was not resolved.", "It goes on when the alert is over."
     ),
+    # Vendors.
+    "not_applied": _RULES._replace(happened="The vendor has no open application."),
+    "sanctions_hit": Words("The sanctions list names somebody like this vendor.", _NOTHING, _BY_PEOPLE),
+    "screening_risk": Words("The screening of this vendor is found risky.", _NOTHING, _BY_PEOPLE),
+    "dossier_incomplete": Words("Documents or details of the vendor are missing.", _NOTHING, _BY_PEOPLE),
+    "dossier_doubtful": Words("Something in the vendor's documents is in doubt.", _NOTHING, _BY_PEOPLE),
+    "span_unproven": Words("A value does not stand where the agent says it stands.", _NOTHING, _BY_PEOPLE),
+    "extraction_unsure": Words("The agent is not sure what a document says.", _NOTHING, _BY_PEOPLE),
+    "date_unreadable": Words("A date in a document cannot be read as one.", _NOTHING, _BY_PEOPLE),
+    "documents_contradict": Words("Two documents say different things.", _NOTHING, _BY_PEOPLE),
+    "strangers_paper": Words("A document speaks of somebody else than the vendor.", _NOTHING, _BY_PEOPLE),
+    "documents_missing": Words(
+        "The vendor was asked for what is missing.", _NOTHING, "Wait for the answer; retry once it is there."
+    ),
+    "vendor_silent": Words("The vendor did not answer in time.", _NOTHING, _BY_PEOPLE),
+    "asked_too_often": Words(
+        "The vendor was asked several times already.", "It was not asked again.", _BY_PEOPLE
+    ),
+    "nothing_to_ask": _RULES._replace(happened="There is nothing to ask the vendor for."),
+    "already_endorsed": _RULES._replace(happened="The account is endorsed already."),
+    "clearance_missing": Words("A department has not cleared these very documents.", _NOT_THIS, _BY_PEOPLE),
+    "account_not_endorsed": Words("The account is not endorsed.", _NOT_THIS, _BY_PEOPLE),
     # The gateway.
     "proposal_of_another_case": _STATE,
     "turned_down_in_this_case": _RULES._replace(

@@ -10,6 +10,7 @@ from tools.sandbox.orders import orders_tools
 from tools.sandbox.payments import payments_tools
 from tools.sandbox.product_events.events import product_events_tools
 from tools.sandbox.tickets import tickets_tools
+from tools.sandbox.vendors.toolset import vendors_tools
 
 
 def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
@@ -23,4 +24,5 @@ def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         *accounts_tools(sandbox),
         *product_events_tools(sandbox),
         *operations_tools(sandbox),
+        *vendors_tools(sandbox),
     )

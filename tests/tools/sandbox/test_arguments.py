@@ -21,6 +21,13 @@ from tools.sandbox.product_events.events import ListEvents
 from tools.sandbox.refunds import RefundPayment, ReverseRefund
 from tools.sandbox.replies import ReplyToTicket, RetractReply
 from tools.sandbox.tickets import GetTicket, ListTickets
+from tools.sandbox.vendors.accounts import EndorseAccount, RevokeAccount
+from tools.sandbox.vendors.activation import ActivateVendor, DeactivateVendor
+from tools.sandbox.vendors.clearances import RecordClearance, WithdrawClearance
+from tools.sandbox.vendors.documents import ListDocuments
+from tools.sandbox.vendors.messages import RequestInformation, RetractRequest
+from tools.sandbox.vendors.register import GetVendor, ListRequirements
+from tools.sandbox.vendors.screening import ScreenVendor
 
 REFUND = {
     "payment_id": "P-900001",
@@ -55,6 +62,29 @@ RIGHT: dict[type[Arguments], dict[str, Any]] = {
     SearchNews: {"company_name": "Lindner Systems"},
     SetField: {"account_id": "A-90001", "field": "industry", "value": "software", "expected_version": 1},
     RestoreField: {"account_id": "A-90001", "field": "industry", "version": 1},
+    GetVendor: {"vendor_id": "V-90001"},
+    ListRequirements: {"kind": "goods", "country": "DE"},
+    ListDocuments: {"vendor_id": "V-90001"},
+    ScreenVendor: {"vendor_id": "V-90001"},
+    EndorseAccount: {
+        "vendor_id": "V-90001",
+        "iban": "DE89370400440532013000",
+        "document_id": "D-900012",
+        "page": 1,
+        "quote": "IBAN: DE89 3704 0044 0532 0130 00",
+    },
+    RevokeAccount: {"account_id": "A-1000001"},
+    RecordClearance: {"vendor_id": "V-90001", "department": "legal", "dossier": "0" * 64},
+    WithdrawClearance: {"clearance_id": "L-1000001"},
+    RequestInformation: {
+        "vendor_id": "V-90001",
+        "template": "missing_information",
+        "items": ["field:iban"],
+        "turn": 1,
+    },
+    RetractRequest: {"message_id": "M-1000001"},
+    ActivateVendor: {"vendor_id": "V-90001", "account_id": "A-1000001"},
+    DeactivateVendor: {"activation_id": "N-1000001"},
 }
 FIELDS = [(arguments, name) for arguments, right in RIGHT.items() for name in right]
 
@@ -115,7 +145,7 @@ def test_text_that_cannot_be_stored_is_refused(arguments: type[Arguments], name:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"), [field for field in FIELDS if field[1] not in {"body", "company_name"}]
+    ("arguments", "name"), [field for field in FIELDS if field[1] not in {"body", "company_name", "quote"}]
 )
 @few
 @given(value=odd_text)
