@@ -17,6 +17,7 @@ from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
 from api.cli_tables import rules
+from api.cli_triggers import triggers
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, safe, say
@@ -31,6 +32,7 @@ from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
 from graphs.settings import Settings, SettingUnfit
 from graphs.trace_post import TracingUnfit
+from graphs.trigger_file import TriggersFileUnfit
 from nodes.flags import SAYS, Flag
 from nodes.strict_yaml import TableUnfit
 
@@ -54,6 +56,7 @@ app.add_typer(standstills)
 for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(schedules, name="schedules")
+app.command()(triggers)
 
 
 _EXPECTED = (
@@ -61,6 +64,7 @@ _EXPECTED = (
     PostgresUnavailable,
     PeopleFileUnfit,
     NotifyFileUnfit,
+    TriggersFileUnfit,
     AnchorUnfit,
     TableUnfit,
     TracingUnfit,
