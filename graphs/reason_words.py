@@ -92,6 +92,7 @@ SAYS = {
     "no_delivery_date": Words("Nobody knows when the order was delivered.", _NOTHING, _MENDED),
     "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
+    "ticket_is_closed": _RULES._replace(happened="The ticket is closed."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
     "value_from_elsewhere": Words(
         "The value is not what the agent found for this field.", _NOTHING, "Have an engineer look; cancel it."
