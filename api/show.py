@@ -149,6 +149,16 @@ def refund_table(refunds: list[dict[str, Any]]) -> Table:
     return table
 
 
+def reply_table(replies: list[dict[str, Any]]) -> Table:
+    """Answers as the help desk has them."""
+    table = Table(title="Answers in the help desk", title_justify="left", header_style="bold")
+    for name in ("answer", "ticket", "customer", "template"):
+        table.add_column(name)
+    for reply in replies:
+        table.add_row(reply["reply_id"], reply["ticket_id"], reply["customer_id"], safe(reply["template"]))
+    return table
+
+
 def vendor_table(vendors: list[dict[str, Any]]) -> Table:
     """Vendors as the register has them."""
     table = Table(title="Vendors in the register", title_justify="left", header_style="bold")

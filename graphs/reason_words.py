@@ -93,6 +93,13 @@ SAYS = {
     "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
+    "value_from_elsewhere": Words(
+        "The value is not what the agent found for this field.", _NOTHING, "Have an engineer look; cancel it."
+    ),
+    "account_not_active": _RULES._replace(happened="The account is closed, or merged into another."),
+    "equal_value": _RULES._replace(happened="The field says so already."),
+    "not_due": _RULES._replace(happened="Somebody has set the field lately."),
+    "ticket_closed": _RULES._replace(happened="The ticket is closed."),
     # Vendors.
     "not_applied": _RULES._replace(happened="The vendor has no open application."),
     "sanctions_hit": Words("The sanctions list names somebody like this vendor.", _NOTHING, _BY_PEOPLE),
@@ -151,6 +158,7 @@ SAYS = {
     # Taking back.
     "nothing_to_undo": _RULES._replace(happened="There is nothing that could be taken back."),
     "window_over": _RULES._replace(happened="It is too late to take this back."),
+    "set_since": _RULES._replace(happened="Somebody has set it since."),
     "plan_stale": Words(
         "Something was done between the plan and the rollback.", "Nothing was taken back.", "Plan it anew."
     ),

@@ -13,11 +13,12 @@ from psycopg.rows import dict_row
 
 from nodes.reversing import needs_people, undo_text
 from tests.house import ManualClock
-from tests.tools.shop import Shop, refund_of, reply_to
+from tests.tools.shop import Shop, refund_of, reply_to, setting
 from tests.tools.vendor_office import activation_of, clearance_of, endorsement_of, request_to
 from tools.contract import Effect, RecordNotFound, Reversibility, Tool, ToolRefused, worst
 from tools.sandbox import sandbox_tools
 from tools.sandbox.cast import CAST
+from tools.sandbox.crm.cast import ACCOUNTS
 from tools.sandbox.database import open_sandbox
 from tools.sandbox.vendors.cast import CAST as VENDORS
 
@@ -51,6 +52,12 @@ CONTRACTS = {
         remains={
             "ticket_replies": lambda row: row["status"] == "retracted" and row["retraction_key"] == "undo"
         },
+    ),
+    "crm.set_field": Contract(
+        deed=setting(ACCOUNTS["clean"]),
+        never={"account_id": ACCOUNTS["clean"].account_id, "field": "industry", "version": 999_999_999},
+        # the change stays in the field's history, as one that was taken back
+        remains={"crm_changes": lambda row: row["status"] == "restored" and row["restoring_key"] == "undo"},
     ),
     # of a vendor's deeds the entry stays, as one that was taken back; nothing asks for those
     "vendors.endorse_account": Contract(
