@@ -43,6 +43,11 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201 - what --json is for
 
 
+def as_is(text: str) -> None:
+    """Print a text for another program on standard output, tabs and brackets as they are."""
+    print(text)  # noqa: T201 - what another program reads
+
+
 def safe(value: Any) -> Text:
     """Text from outside: no markup, and control characters made visible."""
     text = "" if value is None else str(value)
@@ -200,6 +205,16 @@ def show_version(table: dict[str, Any]) -> None:
     state = table["state"].replace("_", " ")
     say(f"{table['tool']} {safe(table['version'])}: {state}, drafted by {table['drafted_by']}{decided}")
     say(f"  {table['digest']}  {safe(table['note'])}")
+
+
+def workflow_table(workflows: list[dict[str, Any]]) -> Table:
+    """Workflows, one a row: what starts them, who looks, what they may do, and by which tables."""
+    table = _table("Workflows", "workflow", "started by, agents", "tools, each by its table")
+    for one in workflows:
+        who = _lines(safe(one["event_type"]), *map(safe, one["agents"]))
+        deeds = zip(one["tools"], one["tables"], strict=True)
+        table.add_row(one["name"], who, _lines(*(safe(f"{tool} by {file}") for tool, file in deeds)))
+    return table
 
 
 def difference_table(cases: list[dict[str, Any]]) -> Table:

@@ -92,6 +92,7 @@ SAYS = {
     "no_delivery_date": Words("Nobody knows when the order was delivered.", _NOTHING, _MENDED),
     "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
+    "ticket_is_closed": _RULES._replace(happened="The ticket is closed."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
     "value_from_elsewhere": Words(
         "The value is not what the agent found for this field.", _NOTHING, "Have an engineer look; cancel it."
@@ -100,6 +101,40 @@ SAYS = {
     "equal_value": _RULES._replace(happened="The field says so already."),
     "not_due": _RULES._replace(happened="Somebody has set the field lately."),
     "ticket_closed": _RULES._replace(happened="The ticket is closed."),
+    # Incidents.
+    "incident_already_open": _RULES._replace(happened="An incident of the service is open already."),
+    "alert_is_noise": _RULES._replace(happened="The alert is noise: it is over, and nobody noticed."),
+    "severity_not_by_rule": Words("The severity is not the one of the rules.", _NOTHING, _BY_PEOPLE),
+    "severity_unchanged": _RULES._replace(happened="The incident is that severe already."),
+    "incident_not_open": _RULES._replace(happened="The incident is not open, or another case's."),
+    "alert_joined_before": _RULES._replace(happened="The alert belongs to an incident already."),
+    "nobody_is_called": _RULES._replace(happened="The escalation policy calls nobody for this."),
+    "nobody_on_call": Words(
+        "Nobody is on call for the service.",
+        "The incident is open, but nobody was called.",
+        "Find somebody, say so in the service catalogue, then retry.",
+    ),
+    "urgency_not_by_rule": Words("It is not the way of calling of the rules.", _NOTHING, _BY_PEOPLE),
+    "not_recommended": _RULES._replace(happened="The analyst does not recommend this."),
+    "restart_loop": Words("Restarts have not helped in the last hour.", _NOTHING, _BY_PEOPLE),
+    "deployment_not_live": _RULES._replace(happened="The deployment is not live, or has replaced nothing."),
+    "another_deployment": Words("The analyst means another deployment.", _NOTHING, _BY_PEOPLE),
+    "deployment_long_before": Words("The deployment was long before the alert.", _NOTHING, _BY_PEOPLE),
+    "task_not_planned": _RULES._replace(happened="This follow-up does not follow from the records."),
+    "followups_open": Words(
+        "Follow-up tasks of the incident are open.",
+        "The incident was not resolved.",
+        "It goes on when the team says that they are done.",
+    ),
+    "followups_overdue": Words(
+        "A follow-up task of the incident is overdue.",
+        "The incident was not resolved.",
+        "Have the team do it, or withdraw it; then retry. The case looks again every day.",
+    ),
+    "no_followups": Words("Nothing was learnt from the incident.", "It was not resolved.", _BY_PEOPLE),
+    "alert_still_fires": Words(
+        "The alert still fires.", "The incident was not resolved.", "It goes on when the alert is over."
+    ),
     # Vendors.
     "not_applied": _RULES._replace(happened="The vendor has no open application."),
     "sanctions_hit": Words("The sanctions list names somebody like this vendor.", _NOTHING, _BY_PEOPLE),

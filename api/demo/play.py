@@ -12,7 +12,7 @@ from typing import Any
 from rich.live import Live
 
 from api.client import Client, Problem
-from api.demo import accounts, refunds, tickets, vendors
+from api.demo import accounts, alerts, refunds, tickets, vendors
 from api.demo.scenario import Doors, Scenario
 from api.serve import serving, until_signal, working
 from api.show import console, progress_table, say
@@ -39,7 +39,7 @@ _PATIENCE = timedelta(seconds=120)
 _REFRESH = timedelta(milliseconds=300)
 _AT_REST = frozenset({"closed", "rejected", "escalated", "cancelled", "rolled_back"})
 
-SCENARIOS = (refunds.SCENARIO, accounts.SCENARIO, tickets.SCENARIO, vendors.SCENARIO)
+SCENARIOS = (refunds.SCENARIO, accounts.SCENARIO, tickets.SCENARIO, alerts.SCENARIO, vendors.SCENARIO)
 
 
 async def run_demo(settings: Settings, *, stay: bool) -> list[str]:

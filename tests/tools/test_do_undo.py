@@ -13,6 +13,16 @@ from psycopg.rows import dict_row
 
 from nodes.reversing import needs_people, undo_text
 from tests.house import ManualClock
+from tests.tools.operations import (
+    GRADING,
+    JOINING,
+    OPENING,
+    RESOLVING,
+    ROLLING_BACK,
+    TASK,
+    taken_back,
+    withdrawn,
+)
 from tests.tools.shop import Shop, refund_of, reply_to, setting
 from tests.tools.vendor_office import activation_of, clearance_of, endorsement_of, request_to
 from tools.contract import Effect, RecordNotFound, Reversibility, Tool, ToolRefused, worst
@@ -58,6 +68,25 @@ CONTRACTS = {
         never={"account_id": ACCOUNTS["clean"].account_id, "field": "industry", "version": 999_999_999},
         # the change stays in the field's history, as one that was taken back
         remains={"crm_changes": lambda row: row["status"] == "restored" and row["restoring_key"] == "undo"},
+    ),
+    # incidents and tasks stay as withdrawn ones; what was done to an incident or a service, as taken back
+    "incidents.open": Contract(
+        deed=OPENING, never={"incident_id": "INC-999999999"}, remains={"incidents": withdrawn}
+    ),
+    "incidents.join": Contract(
+        deed=JOINING, never={"deed_id": "IN-999999999"}, remains={"incident_deeds": taken_back}
+    ),
+    "incidents.grade": Contract(
+        deed=GRADING, never={"deed_id": "IN-999999999"}, remains={"incident_deeds": taken_back}
+    ),
+    "incidents.resolve": Contract(
+        deed=RESOLVING, never={"deed_id": "IN-999999999"}, remains={"incident_deeds": taken_back}
+    ),
+    "deployments.rollback": Contract(
+        deed=ROLLING_BACK, never={"action_id": "SA-999999999"}, remains={"service_actions": taken_back}
+    ),
+    "tasks.create": Contract(
+        deed=TASK, never={"task_id": "FT-999999999"}, remains={"followup_tasks": withdrawn}
     ),
     # of a vendor's deeds the entry stays, as one that was taken back; nothing asks for those
     "vendors.endorse_account": Contract(

@@ -5,6 +5,7 @@ from tools.sandbox.accounts import accounts_tools
 from tools.sandbox.customers import customers_tools
 from tools.sandbox.database import Sandbox
 from tools.sandbox.fraud import fraud_tools
+from tools.sandbox.operations.toolset import operations_tools
 from tools.sandbox.orders import orders_tools
 from tools.sandbox.payments import payments_tools
 from tools.sandbox.product_events.events import product_events_tools
@@ -22,5 +23,6 @@ def sandbox_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         *tickets_tools(sandbox),
         *accounts_tools(sandbox),
         *product_events_tools(sandbox),
+        *operations_tools(sandbox),
         *vendors_tools(sandbox),
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tools.sandbox.company import company
 from tools.sandbox.crm.founding import crm_rows
+from tools.sandbox.operations.past import operations
 from tools.sandbox.product_events.rows import product_events
 from tools.sandbox.rows import Table
 from tools.sandbox.staging import staged
@@ -36,6 +37,7 @@ SYSTEMS = (
     System(package="tools.sandbox", table="customers", rows=_shop),
     System(package="tools.sandbox.crm", table="crm_accounts", rows=crm_rows),
     System(package="tools.sandbox.product_events", table="product_events", rows=product_events),
+    System(package="tools.sandbox.operations", table="services", rows=operations),
     System(package="tools.sandbox.vendors", table="vendors", rows=vendor_rows),
 )
 """In the order in which they refer to each other."""
