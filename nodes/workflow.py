@@ -202,9 +202,7 @@ class Workflow:
     def _declared(self, found: Mapping[str, BaseModel]) -> Mapping[str, BaseModel]:
         strange = [name for name, record in found.items() if type(record) is not self.derived.get(name)]
         if strange:
-            raise WorkflowUnfit(
-                f"{self.name}: derive gives what `derived` does not name: {', '.join(strange)}"
-            )
+            raise WorkflowUnfit(f"{self.name}: gives what `derived` does not name: {', '.join(strange)}")
         return found
 
     def with_tables(self, tables: Mapping[str, RuleTable]) -> "Workflow":
