@@ -35,7 +35,7 @@ from graphs.wiring import Addresses, Parts, bring_up, kept_running, open_parts, 
 
 _NAMES = ("countersign_demo", "countersign_demo_sandbox")
 _LIFE = timedelta(days=1)
-_PATIENCE = timedelta(seconds=120)
+_PATIENCE = timedelta(seconds=240)
 _REFRESH = timedelta(milliseconds=300)
 _AT_REST = frozenset({"closed", "rejected", "escalated", "cancelled", "rolled_back"})
 
