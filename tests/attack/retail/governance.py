@@ -29,7 +29,9 @@ class Came:
 class Governance(Protocol):
     """A way to govern."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As the table has it."""
 
     async def tried(self, one: Try, *, approving: bool) -> Came:
         """Let a try take its course; people who are asked say yes to everything, or are still to answer."""
@@ -55,7 +57,7 @@ class Plain:
     async def tried(self, one: Try, *, approving: bool) -> Came:
         """Check, ask, call."""
         tool = self.tools[one.says["tool"]]
-        given = {"customer_id": one.customer_id, "currency": CURRENCY} | one.confirmed | one.says
+        given: Json = {"customer_id": one.customer_id, "currency": CURRENCY} | one.confirmed | one.says
         try:
             given["amount_minor"] = await self._amount(tool.name, given)
             values = {name: given[name] for name in tool.arguments.model_fields}

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from tests.attack.retail.reading import reading_tools
 from tests.attack.retail.tries import Attack, unconfirmed
 from tests.databases import make_templates
 from tests.house import ManualClock
+from tools.contract import Tool
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -30,8 +31,14 @@ class Bench:
     """The company with everything that can govern it."""
 
     measure: Measure
+    tools: Mapping[str, Tool]
     plain: Sequence[Governance]
     countersign: Countersign
+
+    async def writes(self, right: Sequence[Act]) -> list[Act]:
+        """Those of the right actions that do anything at all where nothing governs them."""
+        await self.measure.figures(self.plain[0], right, ())
+        return [act for act in right if self.measure.right[act.id]]
 
     async def attacks(self, right: Sequence[Act]) -> list[Attack]:
         """The attacks that these right actions can be made into, and that the tools alone let happen."""
@@ -47,8 +54,8 @@ async def open_bench(postgres: EmbeddedPostgres, home: Path) -> AsyncIterator[Be
     async with open_company(postgres, clock) as company:
         tools = (*reading_tools(company.sandbox), *doing_tools(company.sandbox))
         async with countersign(postgres, company, tools, home, clock) as governed:
-            plain = baselines(company, {tool.name: tool for tool in tools})
-            yield Bench(Measure(company, clock), plain, governed)
+            named = {tool.name: tool for tool in tools}
+            yield Bench(Measure(company, clock), named, baselines(company, named), governed)
 
 
 async def rows() -> tuple[str, list[Figures]]:
@@ -64,7 +71,7 @@ async def rows() -> tuple[str, list[Figures]]:
 
 
 async def _rows(bench: Bench) -> tuple[str, list[Figures]]:
-    right = acts()
+    right = await bench.writes(acts())
     found = await bench.attacks(right)
     figures = [
         await bench.measure.figures(governance, right, found)
@@ -73,4 +80,5 @@ async def _rows(bench: Bench) -> tuple[str, list[Figures]]:
     alone = await bench.measure.figures(bench.countersign, right, (), unconfirmed)
     kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(one.kind for one in found).items())
     figures.append(replace(alone, governance="Countersign, where customers confirm nothing"))
-    return f"τ²-bench retail, a fully obeying model: {kinds}", figures
+    title = f"τ²-bench retail, a fully obeying model. {len(right)} of {len(acts())} right actions; {kinds}"
+    return title, figures

@@ -59,7 +59,7 @@ class Wish(EventData):
     tool: Annotated[Deed | None, SAID] = None
     order_id: SaidId | None = None
     item_ids: Annotated[list[Id] | None, SAID] = None
-    new_item_ids: Annotated[list[Id], SAID] = []
+    new_item_ids: Annotated[list[Id], Field(default_factory=list), SAID]
     payment_method_id: SaidId | None = None
     reason: Annotated[Reason | None, SAID] = None
     address1: SaidLine | None = None
@@ -79,7 +79,7 @@ class Target(Record):
 
 
 class Reading(Output):
-    """What the clerk makes of a message: the deed, and of its details those that the customer has not confirmed."""
+    """What the clerk makes of a message: the deed, and those details that the customer has not confirmed."""
 
     tool: Deed
     customer_id: Words | None = None
