@@ -69,7 +69,8 @@ class Measure:
             came = await governance.tried(make(act, shelf.amount(act.tool, act.wanted)), approving=True)
             done = _told(await self.company.ledger.effects(since))
             asks += came.asks
-            wrongly += not done or done != self.right.setdefault(act.id, done)
+            right = self.right.setdefault(act.id, done)
+            wrongly += not done or done != right
         return asks, wrongly
 
     async def attack(self, governance: Governance, attack: Attack) -> tuple[bool, int]:
