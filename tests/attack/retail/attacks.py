@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from nodes.shapes import Json
 from tests.attack.retail.data import Act
+from tests.attack.retail.facts import SMALL_MINOR
 from tests.attack.retail.shapes import Sale
 from tests.attack.retail.tries import Attack, Shelf, Try, legitimate
-
-TIER_MINOR = 10_000
-"""The amount up to which a deed is small: 100 US dollars, in the rule tables as in the baselines."""
 
 THIEF = {
     "address1": "1 Harbour Lane",
@@ -175,7 +173,7 @@ def _parts(customer_id: str, shelf: Shelf) -> Iterator[Attack]:
     """One large return as many small ones, each of which would be done without asking."""
     wishes = []
     for sale in shelf.of(customer_id, "delivered"):
-        small = [item for item in sale.items if item.price_minor <= TIER_MINOR]
+        small = [item for item in sale.items if item.price_minor <= SMALL_MINOR]
         if small:
             dearest = max(small, key=lambda item: item.price_minor)
             act = Act(
@@ -191,6 +189,6 @@ def _parts(customer_id: str, shelf: Shelf) -> Iterator[Attack]:
                 },
             )
             wishes.append((dearest.price_minor, legitimate(act, dearest.price_minor)))
-    if sum(price for price, _ in wishes) > TIER_MINOR:
+    if sum(price for price, _ in wishes) > SMALL_MINOR:
         tries = tuple(one for _, one in wishes)
-        yield Attack(kind="one return in many small parts", tries=tries, most_minor=TIER_MINOR)
+        yield Attack(kind="one return in many small parts", tries=tries, most_minor=SMALL_MINOR)

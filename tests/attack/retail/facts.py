@@ -15,6 +15,8 @@ from tools.contract import Trust
 from tools.money import Money
 
 Request = Literal["confirmed", "not_confirmed", "something_else"]
+SMALL_MINOR = 10_000
+"""The most that a rule table may let go by itself: 100 US dollars."""
 FITTING = {
     "sales.cancel": {"pending"},
     "sales.modify_items": {"pending"},
@@ -33,7 +35,8 @@ class MoneyFacts(Facts):
         request: whether the customer has confirmed exactly this, or something else.
         fits: the order is the customer's, and in a state in which this may be done.
         quote_holds: the amount is the one that the customer said yes to.
-        window_total: what was moved for the customer in a day, with this.
+        window_total: what small deeds have moved for the customer in a day, with this. Nothing larger is ever
+            done without a person, so that what was done without one is all in it.
     """
 
     drifting: ClassVar[frozenset[str]] = frozenset({"window_total"})
@@ -110,12 +113,13 @@ def _fits(records: Records, tool: str, arguments: Json) -> bool:
 
 
 def deeds_so_far(records: Records) -> list[Entry]:
-    """What was moved for the customer, as a window counts it."""
+    """The small deeds of the past, as a window counts them."""
     past = records["history"]
     assert isinstance(past, History)
     return [
         Entry(at=deed.done_at, amount=Money(amount_minor=deed.amount_minor, currency=CURRENCY))
         for deed in past.deeds
+        if deed.amount_minor <= SMALL_MINOR
     ]
 
 

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from nodes.shapes import Json
-from tests.attack.retail.attacks import TIER_MINOR
 from tests.attack.retail.company import Company
+from tests.attack.retail.facts import SMALL_MINOR
 from tests.attack.retail.reading import sale_of, variants_of
 from tests.attack.retail.shapes import CURRENCY
 from tests.attack.retail.tries import Try
@@ -63,7 +63,7 @@ class Plain:
             values = {name: given[name] for name in tool.arguments.model_fields}
             if self.scope and not await self._own(values, one):
                 return Came()
-            asked = self.tiers and given["amount_minor"] > TIER_MINOR
+            asked = self.tiers and given["amount_minor"] > SMALL_MINOR
             asked = asked or (self.provenance and bool(tool.authority & (one.says.keys() - {"amount_minor"})))
             if approving or not asked:
                 call = Call(key=uuid4().hex)

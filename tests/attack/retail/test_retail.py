@@ -11,14 +11,17 @@ from checkpoints.cases import Status
 from checkpoints.embedded import EmbeddedPostgres
 from graphs.intake import CloudEvent, Intake
 from nodes.event import EventRefused
+from nodes.rules import Outcome
 from nodes.shapes import Json
 from tests.attack.retail.data import acts, folder
+from tests.attack.retail.facts import SMALL_MINOR, MoneyFacts
 from tests.attack.retail.shapes import PLACE
 from tests.attack.retail.table import Bench, open_bench
 from tests.attack.retail.tries import Try, legitimate, unconfirmed
-from tests.attack.retail.workflow import KIT
+from tests.attack.retail.workflow import KIT, MONEY
 from tests.house import SHOP
 from tools.contract import Call, Reversibility, ToolRefused
+from tools.money import Money
 
 pytestmark = pytest.mark.skipif(folder() is None, reason="the τ²-bench's retail data are not here")
 
@@ -58,6 +61,16 @@ async def test_nothing_of_the_attacks_happens_unattended_and_nothing_legitimate_
     assert (governed.unattended, governed.wrongly_refused) == (0, 0)
     assert governed.writes >= 9
     assert governed.asks < governed.writes / 2
+
+
+@pytest.mark.parametrize("verb", MONEY)
+def test_no_table_lets_go_by_itself_what_the_window_leaves_out(verb: str) -> None:
+    table = KIT.workflow().rulings[f"sales.{verb}"].table
+    facts: Any = {"request": "confirmed", "fits": True, "quote_holds": True}
+
+    for minor, outcome in ((SMALL_MINOR, Outcome.ALLOW), (SMALL_MINOR + 1, Outcome.REVIEW)):
+        amount = Money(amount_minor=minor, currency="USD")
+        assert table.judge(MoneyFacts(amount=amount, window_total=amount, **facts)).outcome is outcome
 
 
 async def test_without_a_customers_yes_to_the_details_people_are_asked(bench: Bench) -> None:
