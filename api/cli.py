@@ -11,12 +11,14 @@ from api.cli_case import explain, export
 from api.cli_exceptions import app as standstills
 from api.cli_halts import halts, release, stop
 from api.cli_log import log, verify
+from api.cli_new import new, workflows
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
 from api.cli_tables import rules
+from api.cli_triggers import triggers
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, safe, say
@@ -26,13 +28,17 @@ from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.anchor_places import AnchorUnfit
 from graphs.dossier.shapes import DossierUnfit
 from graphs.halting import HaltAlreadyReleased, HaltUnfit
+from graphs.kit import KitUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
+from graphs.scaffold.layout import FolderUnfit, NameUnfit
 from graphs.settings import Settings, SettingUnfit
 from graphs.trace_post import TracingUnfit
+from graphs.trigger_file import TriggersFileUnfit
 from nodes.flags import SAYS, Flag
 from nodes.strict_yaml import TableUnfit
+from nodes.workflow import WorkflowUnfit
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
 SAYINGS = "approve, override, reject, escalate, request_info, break_glass or comment"
@@ -54,6 +60,9 @@ app.add_typer(standstills)
 for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(schedules, name="schedules")
+app.command()(triggers)
+app.add_typer(new, name="new")
+app.command()(workflows)
 
 
 _EXPECTED = (
@@ -61,8 +70,13 @@ _EXPECTED = (
     PostgresUnavailable,
     PeopleFileUnfit,
     NotifyFileUnfit,
+    TriggersFileUnfit,
     AnchorUnfit,
     TableUnfit,
+    KitUnfit,
+    WorkflowUnfit,
+    NameUnfit,
+    FolderUnfit,
     TracingUnfit,
     SettingUnfit,
     HaltUnfit,

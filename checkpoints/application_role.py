@@ -28,6 +28,7 @@ TABLES = {
     **dict.fromkeys(("rule_tables", "sealed_values", "deliveries"), _KEEP),
     **dict.fromkeys(("halts", "halt_waits"), _KEEP),
     "schedules": _ALL,
+    "triggers": _KEEP,
     "alembic_version": frozenset({"SELECT"}),
     **dict.fromkeys(("checkpoints", "checkpoint_blobs", "checkpoint_writes"), _ALL),
     **dict.fromkeys(("procrastinate_jobs", "procrastinate_workers"), _ALL),

@@ -290,3 +290,15 @@ schedules = Table(
     UniqueConstraint("name"),
     Index(None, "wake_at", "id"),
 )
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    json_column("mark"),
+    at_column("looked_at"),
+    at_column("wake_at"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    text_column("reason", nullable=True),
+    at_column("reason_at"),
+)

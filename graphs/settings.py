@@ -84,6 +84,7 @@ class Settings:
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
+        triggers_file: `COUNTERSIGN_TRIGGERS`, which tables and folders cases begin from; None is from none.
         tracing: `LANGSMITH_…`, where traces of the work go.
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
             there; without it `log.key` in the home, made on first use.
@@ -101,6 +102,7 @@ class Settings:
     sandbox_url: str | None = None
     notify_file: Path | None = None
     retention_file: Path | None = None
+    triggers_file: Path | None = None
     tracing: Tracing = Tracing()
     log_key: Path | None = None
     anchors: str | None = None
@@ -121,6 +123,7 @@ class Settings:
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
+            triggers_file=Path(env.get("COUNTERSIGN_TRIGGERS") or home / "triggers.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
             tracing=Tracing.from_environment(env),
             log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,

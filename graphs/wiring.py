@@ -32,6 +32,7 @@ from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
 from graphs.tracing import UNTRACED, Tracer, open_tracer
+from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
 from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
@@ -40,7 +41,8 @@ from tools.breakers import Breakers
 from tools.persistence import Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
-from tools.sandbox.database import found, open_sandbox
+from tools.sandbox.database import open_sandbox
+from tools.sandbox.founding import found
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class Parts:
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
+    triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
@@ -120,7 +123,7 @@ async def open_parts(
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
-            WorkflowUnfit: each with one clear line.
+            WorkflowUnfit, NotifyFileUnfit, TriggersFileUnfit: each with one clear line.
     """
     signer, anchors = signer_of(settings), read_anchors(settings.anchors)
     async with AsyncExitStack() as stack:
@@ -154,13 +157,18 @@ async def open_parts(
             sleep=sleep,
             retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
+            triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
         )
         running = settled(
-            model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
+            model=settings.model,
+            notify=parts.notify,
+            triggers=parts.triggers,
+            workflows=parts.workflows,
+            standing=standing_,
         )
         await parts.configuration().opened(parts.workflows, running)
         yield parts
