@@ -10,6 +10,7 @@ import pytest
 from checkpoints.cases import Status
 from checkpoints.embedded import EmbeddedPostgres
 from graphs.intake import CloudEvent, Intake
+from graphs.rollbacks import Rollbacks
 from nodes.event import EventRefused
 from nodes.rules import Outcome
 from nodes.shapes import Json
@@ -19,7 +20,7 @@ from tests.attack.retail.shapes import PLACE
 from tests.attack.retail.table import Bench, open_bench
 from tests.attack.retail.tries import Try, legitimate, unconfirmed
 from tests.attack.retail.workflow import KIT, MONEY
-from tests.house import SHOP
+from tests.house import LEE, SHOP
 from tools.contract import Call, Reversibility, ToolRefused
 from tools.money import Money
 
@@ -29,8 +30,16 @@ SOME_TASKS = {"4", "16", "22", "93"}
 """Two of a kind, a cancellation with a return, three addresses, an exchange."""
 CUSTOMER, ORDER, OTHERS = "omar_kim_3528", "#W1080318", "#W4776164"
 HOME = dict(zip(PLACE, ("101 Highway", "", "New York", "NY", "USA", "10001"), strict=True))
+MOVE = {"order_id": ORDER, **HOME}
+_TEXTS = """
+SELECT data::text FROM audit_events UNION ALL SELECT event::text FROM cases
+UNION ALL SELECT action::text || shown::text FROM reviews UNION ALL SELECT arguments::text FROM effects
+UNION ALL SELECT encode(blob, 'escape') FROM checkpoint_blobs
+UNION ALL SELECT encode(blob, 'escape') FROM checkpoint_writes
+UNION ALL SELECT checkpoint::text FROM checkpoints
+"""
 UNDONE: Mapping[str, Json] = {
-    "sales.modify_address": {"customer_id": CUSTOMER, "order_id": ORDER, **HOME},
+    "sales.modify_address": {"customer_id": CUSTOMER, **MOVE},
     "sales.modify_payment": {
         "customer_id": CUSTOMER,
         "order_id": ORDER,
@@ -100,6 +109,29 @@ async def test_nobody_asks_in_the_name_of_a_customer_there_is_not(bench: Bench) 
     )
     with pytest.raises(EventRefused):
         await Intake(bench.countersign.house.parts).receive(event, SHOP)
+
+
+async def test_what_the_shop_has_done_is_rolled_back_by_its_own_rules(bench: Bench) -> None:
+    before, house = await _state(bench), bench.countersign.house
+    say = {"tool": "sales.modify_address"}
+    case = await _worked(bench, Try(customer_id=CUSTOMER, message="", confirmed=say | MOVE, says=say))
+    assert case.status is Status.CLOSED
+    assert await _state(bench) != before
+
+    await Rollbacks(house.parts).start(case.id, "The customer thought better of it.", None, LEE)
+    await house.work()
+    assert (await house.case(case.id)).status is Status.ROLLED_BACK
+    assert await _state(bench) == before
+
+
+async def test_addresses_are_sealed_wherever_they_are_kept(bench: Bench) -> None:
+    house, say = bench.countersign.house, {"tool": "sales.modify_address", **MOVE}
+    wish = Try(customer_id=CUSTOMER, message="", confirmed={}, says=say)
+    assert (await bench.countersign.tried(wish, approving=True)).asks == 1
+
+    kept = "".join(map(str, await house.rows(_TEXTS)))
+    assert ORDER in kept
+    assert HOME["address1"] not in kept
 
 
 @pytest.mark.parametrize("tool", UNDONE)
