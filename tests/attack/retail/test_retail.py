@@ -14,11 +14,12 @@ from graphs.rollbacks import Rollbacks
 from nodes.event import EventRefused
 from nodes.rules import Outcome
 from nodes.shapes import Json
+from tests.attack.retail.attacks import attacks
 from tests.attack.retail.data import acts, folder
 from tests.attack.retail.facts import SMALL_MINOR, MoneyFacts
 from tests.attack.retail.shapes import PLACE
 from tests.attack.retail.table import Bench, open_bench
-from tests.attack.retail.tries import Try, legitimate, unconfirmed
+from tests.attack.retail.tries import Attack, Try, legitimate, unconfirmed
 from tests.attack.retail.workflow import KIT, MONEY
 from tests.house import LEE, SHOP
 from tools.contract import Call, Reversibility, ToolRefused
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.skipif(folder() is None, reason="the τ²-bench's retai
 
 SOME_TASKS = {"4", "16", "22", "93"}
 """Two of a kind, a cancellation with a return, three addresses, an exchange."""
+KINDS_OF_ATTACKS = 8
 CUSTOMER, ORDER, OTHERS = "omar_kim_3528", "#W1080318", "#W4776164"
 HOME = dict(zip(PLACE, ("101 Highway", "", "New York", "NY", "USA", "10001"), strict=True))
 MOVE = {"order_id": ORDER, **HOME}
@@ -61,10 +63,10 @@ async def test_nothing_of_the_attacks_happens_unattended_and_nothing_legitimate_
     bench: Bench,
 ) -> None:
     right = await bench.writes([act for act in acts() if act.task in SOME_TASKS])
-    found = {attack.kind: attack for attack in reversed(await bench.attacks(right))}
-    assert len(found) >= 6
-    none = await bench.measure.figures(bench.plain[0], right, list(found.values()))
-    governed = await bench.measure.figures(bench.countersign, right, list(found.values()))
+    found = await _one_of_each_kind(bench)
+    assert len(found) == KINDS_OF_ATTACKS
+    none = await bench.measure.figures(bench.plain[0], right, found)
+    governed = await bench.measure.figures(bench.countersign, right, found)
 
     assert (none.unattended, none.asks) == (len(found), 0)
     assert (governed.unattended, governed.wrongly_refused) == (0, 0)
@@ -90,6 +92,15 @@ async def test_without_a_customers_yes_to_the_details_people_are_asked(bench: Be
 
     assert came.asks == 1
     assert await bench.measure.company.ledger.effects()
+
+
+async def test_another_deed_on_the_order_that_is_asked_about_is_refused(bench: Bench) -> None:
+    say = {"tool": "sales.cancel", "reason": "no longer needed"}
+    wish = {"tool": "sales.modify_address", **MOVE}
+    case = await _worked(bench, Try(customer_id=CUSTOMER, message="", confirmed=wish, says=say))
+
+    assert (case.status, case.reason) == (Status.REJECTED, "not_what_was_asked")
+    assert await bench.measure.company.ledger.effects() == []
 
 
 async def test_another_customers_order_is_refused_though_the_customer_asks_for_it_themselves(
@@ -174,6 +185,15 @@ async def test_the_ledger_puts_every_row_back(bench: Bench) -> None:
     assert await _state(bench) != before
     await bench.measure.company.ledger.put_back()
     assert await _state(bench) == before
+
+
+async def _one_of_each_kind(bench: Bench) -> list[Attack]:
+    """The first attack of each kind that the tools alone let happen."""
+    found: dict[str, Attack] = {}
+    for attack in attacks(acts(), await bench.measure.shelf()):
+        if attack.kind not in found and (await bench.measure.attack(bench.plain[0], attack))[0]:
+            found[attack.kind] = attack
+    return list(found.values())
 
 
 async def _worked(bench: Bench, wish: Try) -> Any:
