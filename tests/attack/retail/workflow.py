@@ -1,5 +1,7 @@
 """The shop's workflow: what a customer asks for, what the clerk makes of it, rules, and one deed."""
 
+from typing import get_args
+
 from graphs.flow import Builder, Flow
 from graphs.kit import Judged, Kit, Mind
 from nodes.ask import ask
@@ -17,7 +19,7 @@ from tests.attack.retail.facts import (
     place_facts,
     taken_back_facts,
 )
-from tests.attack.retail.wishes import Reading, Target, Wish, derive, playbook, propose_deed
+from tests.attack.retail.wishes import Deed, Reading, Target, Wish, derive, playbook, propose_deed
 
 CUSTOMER = Subject(key=lambda event: str(event["customer_id"]), source="history.deeds", entries=deeds_so_far)
 MONEY = ("cancel", "return_items", "exchange_items", "modify_items", "modify_payment")
@@ -29,7 +31,7 @@ def build() -> Builder:
     flow.step("retrieve", retrieve, {"ready": "read", "rejected": "rejected"})
     flow.step("read", ask("clerk"), {"ready": "propose", "blocked": "blocked"}, otherwise="uncertain")
     flow.step("propose", propose(propose_deed), {"ready": "judge_act"}, otherwise="uncertain", again="read")
-    flow.deed("act", then="closed")
+    flow.deed("act", *get_args(Deed), then="closed")
     return flow.built()
 
 
