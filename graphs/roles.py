@@ -252,8 +252,8 @@ def _role(name: str, verb: Verb, tools: Iterable[str]) -> Role:
 
 
 def read_text(package: str, *path: str) -> str:
-    """A file that lies beside a workflow's code."""
-    return resources.files(package).joinpath(*path).read_text(encoding="utf-8")
+    """A file that lies beside a workflow's code, in a regular package or in a namespace."""
+    return resources.files(package).joinpath("/".join(path)).read_text(encoding="utf-8")
 
 
 def load_roles(package: str, text: str | None = None) -> RoleFile:
