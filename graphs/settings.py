@@ -88,6 +88,8 @@ class Settings:
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
             there; without it `log.key` in the home, made on first use.
         anchors: `COUNTERSIGN_ANCHOR`, comma-separated addresses where signed heads are put.
+        anchor_private: `COUNTERSIGN_ANCHOR_PRIVATE`, comma-separated hosts of anchors that may be at an
+            address of this machine or network.
         principal_rate: `COUNTERSIGN_RATE_PRINCIPAL`, calls of the API a minute by one principal.
         address_rate: `COUNTERSIGN_RATE_ADDRESS`, the same by one address.
     """
@@ -104,6 +106,7 @@ class Settings:
     tracing: Tracing = Tracing()
     log_key: Path | None = None
     anchors: str | None = None
+    anchor_private: tuple[str, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
 
@@ -125,6 +128,7 @@ class Settings:
             tracing=Tracing.from_environment(env),
             log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,
             anchors=env.get("COUNTERSIGN_ANCHOR") or None,
+            anchor_private=_listed(env.get("COUNTERSIGN_ANCHOR_PRIVATE")),
             principal_rate=Rate.read(env, "COUNTERSIGN_RATE_PRINCIPAL", USUAL_OF_A_PRINCIPAL),
             address_rate=Rate.read(env, "COUNTERSIGN_RATE_ADDRESS", USUAL_OF_AN_ADDRESS),
         )

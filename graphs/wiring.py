@@ -120,7 +120,8 @@ async def open_parts(
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
             WorkflowUnfit: each with one clear line.
     """
-    signer, anchors = signer_of(settings), read_anchors(settings.anchors)
+    signer = signer_of(settings)
+    anchors = read_anchors(settings.anchors, settings.anchor_private)
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
         where = await stack.enter_async_context(addresses(settings))
