@@ -1,7 +1,7 @@
-"""The guard of outgoing HTTP: to listed hosts only, at addresses that were checked, and never more than asked.
+"""The guard of outgoing HTTP: to listed hosts only, at addresses that were checked, and within bounds.
 
-A name is resolved once, and the connection goes to the address that was looked at, so that DNS cannot say one
-thing to the check and another to the connection. Names in TLS, in `Host` and in certificates stay as they are.
+A name is resolved once, and the connection goes to the address that was looked at, so that DNS cannot say
+one thing to the check and another to the connection. The name in TLS and in `Host` stays as it is.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class Guard:
         return cls(destinations=destinations, tls=httpx.create_ssl_context(), resolve=resolve, **more)
 
     def transport(self) -> httpx.AsyncBaseTransport:
-        """What carries requests; it follows no redirect, asks no proxy, keeps no cookie and logs no address."""
+        """What carries requests; it follows no redirect, asks no proxy, keeps no cookie, logs no address."""
         return _GuardedTransport(self)
 
     async def fetch(self, request: httpx.Request, within: timedelta) -> Answer:

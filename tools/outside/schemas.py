@@ -1,4 +1,4 @@
-"""Models from JSON schemas: strict and bounded arguments, bounded answers; what is not understood is refused."""
+"""Models from JSON schemas: strict, bounded arguments and bounded answers; what is not understood is refused."""
 
 import re
 from collections.abc import Mapping
@@ -265,10 +265,11 @@ class _Reader:
 
     def _integer(self, schema: Mapping[str, Any], place: str) -> Any:
         self._require_known(schema, "integer", place)
-        bounds = {"ge": -EXACT, "le": EXACT, **self._bounds(schema, place)}
+        bounds: dict[str, Any] = {"ge": -EXACT, "le": EXACT, **self._bounds(schema, place)}
         if any(value != int(value) for value in bounds.values()):
             raise SchemaUnfit(f"{place}: the bounds of a whole number are not whole")
-        return Annotated[int, Field(strict=True, **{key: int(value) for key, value in bounds.items()})]
+        whole: dict[str, Any] = {key: int(value) for key, value in bounds.items()}
+        return Annotated[int, Field(strict=True, **whole)]
 
     def _number(self, schema: Mapping[str, Any], place: str) -> Any:
         """Exact, as a decimal: a float has no place in what is signed."""
@@ -292,7 +293,8 @@ class _Reader:
         item, open_ = self._type(schema["items"], name, f"{place}/items", depth + 1)
         least = _count(schema, "minItems", 0, place)
         most = min(_count(schema, "maxItems", self.kind.most_items, place), self.kind.most_items)
-        return Annotated[list[item], Field(min_length=least, max_length=most)], open_
+        made: Any = list[item]  # type: ignore[valid-type] # made at run time
+        return Annotated[made, Field(min_length=least, max_length=most)], open_
 
 
 def _exact(value: Any) -> Decimal:

@@ -1,8 +1,7 @@
 """Anchors keep each head where it was put, never over another one, and say when they cannot."""
 
 import json
-from collections.abc import Sequence
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 

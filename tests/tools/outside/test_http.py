@@ -61,7 +61,7 @@ PRIVATE = [
     "4000::1",
 ]
 NEVER = [
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - nobody is bound to it
     "0.1.2.3",
     "169.254.169.254",
     "100.100.100.200",
@@ -122,7 +122,7 @@ def test_a_global_address_is_fine_but_never_without_tls(address: str) -> None:
         "https://0177.0.0.1/",
         "https://127.1/",
         "https://127.0.0.01/",
-        "https://１２７.0.0.1/",
+        "https://\uff11\uff12\uff17.0.0.1/",
         "https://127.0.0.%31/",
         "https://1.2.3.4.5/",
         "https://example.0x1/",
