@@ -17,6 +17,7 @@ from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
 from api.cli_tables import rules
+from api.cli_tools import tools
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, say
@@ -30,6 +31,7 @@ from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
 from graphs.settings import Settings, SettingUnfit
+from graphs.tools_file import ToolsFileUnfit
 from graphs.trace_post import TracingUnfit
 from nodes.strict_yaml import TableUnfit
 
@@ -53,6 +55,7 @@ app.add_typer(standstills)
 for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(schedules, name="schedules")
+app.add_typer(tools, name="tools")
 
 
 _EXPECTED = (
@@ -64,6 +67,7 @@ _EXPECTED = (
     TableUnfit,
     TracingUnfit,
     SettingUnfit,
+    ToolsFileUnfit,
     HaltUnfit,
     HaltAlreadyReleased,
     Problem,

@@ -27,6 +27,7 @@ TABLES = {
     "exceptions": _KEEP,
     **dict.fromkeys(("rule_tables", "sealed_values", "deliveries"), _KEEP),
     **dict.fromkeys(("halts", "halt_waits"), _KEEP),
+    "tool_admissions": _KEEP,
     "schedules": _ALL,
     "alembic_version": frozenset({"SELECT"}),
     **dict.fromkeys(("checkpoints", "checkpoint_blobs", "checkpoint_writes"), _ALL),

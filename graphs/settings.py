@@ -83,6 +83,7 @@ class Settings:
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
+        tools_file: `COUNTERSIGN_TOOLS`, which systems outside have tools for us; None is none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
         tracing: `LANGSMITH_…`, where traces of the work go.
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
@@ -102,6 +103,7 @@ class Settings:
     model: str | None = None
     sandbox_url: str | None = None
     notify_file: Path | None = None
+    tools_file: Path | None = None
     retention_file: Path | None = None
     tracing: Tracing = Tracing()
     log_key: Path | None = None
@@ -124,6 +126,7 @@ class Settings:
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
+            tools_file=Path(env.get("COUNTERSIGN_TOOLS") or home / "tools.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
             tracing=Tracing.from_environment(env),
             log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,

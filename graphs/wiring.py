@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,17 +25,20 @@ from graphs.catalogue import find_kits
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
+from graphs.outside import NOBODY, Outside
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
+from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
 from tools.anchors.anchor import Anchor
 from tools.breakers import Breakers
-from tools.persistence import Sleep
+from tools.contract import Tool
+from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import found, open_sandbox
@@ -87,6 +90,7 @@ class Parts:
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     tracer: Tracer = UNTRACED
+    outside: Outside = NOBODY
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
@@ -118,7 +122,7 @@ async def open_parts(
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
-            WorkflowUnfit: each with one clear line.
+            WorkflowUnfit, ToolsFileUnfit: each with one clear line.
     """
     signer = signer_of(settings)
     anchors = read_anchors(settings.anchors, settings.anchor_private)
@@ -133,7 +137,8 @@ async def open_parts(
         sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
-        registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
+        outside = read_tools(settings.tools_file, os.environ)
+        registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
         workflows = {
             kit.name: held_to_tools(kit.workflow(), registry) for kit in find_kits(settings.workflows)
         }
@@ -156,15 +161,32 @@ async def open_parts(
             retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
             tracer=tracer,
+            outside=outside,
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
         )
+        await outside.renew(parts)
         running = settled(
             model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
         )
+        running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)
         yield parts
+
+
+def registry_of(
+    own: Iterable[Tool], outside: Outside, persistence: Persistence, breakers: Breakers
+) -> Registry:
+    """The registry with our own tools; those of systems outside come in as they are admitted.
+
+    Raises:
+        ToolsFileUnfit: a system outside is called as one of ours.
+    """
+    try:
+        return Registry((*own, *outside.sources), persistence, breakers, outside=list(outside.providers))
+    except ValueError as error:
+        raise ToolsFileUnfit(f"the tools file: {error}") from error
 
 
 @asynccontextmanager

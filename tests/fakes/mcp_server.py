@@ -1,4 +1,4 @@
-"""A real MCP server, over stdio or streamable HTTP: it offers and answers whatever a file says, and keeps calls.
+"""A real MCP server, over stdio or streamable HTTP: it offers and answers what a file says, and keeps calls.
 
 As a process: `python -m tests.fakes.mcp_server FOLDER`.
 """
@@ -16,9 +16,6 @@ from typing import Any
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 ROOT = Path(__file__).parents[2]
 STOCK: dict[str, Any] = {
@@ -124,7 +121,7 @@ async def _answered(answer: dict[str, Any]) -> types.CallToolResult:
     if answer.get("hangs"):
         await asyncio.Event().wait()
     if answer.get("dies"):
-        sys.exit(1)
+        os._exit(1)
     text = "x" * answer["huge"] if "huge" in answer else answer.get("text", "")
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=text)],
@@ -136,6 +133,10 @@ async def _answered(answer: dict[str, Any]) -> types.CallToolResult:
 @asynccontextmanager
 async def over_http(folder: Path) -> AsyncIterator[str]:
     """The server over streamable HTTP, on a free port of this machine; its address."""
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
     from api.serve import listening
 
     manager = StreamableHTTPSessionManager(server_of(folder), stateless=True)

@@ -187,6 +187,8 @@ class _Calling:
             if self.effect is Effect.READ:
                 raise ToolUnavailable(str(lost)) from lost
             raise
+        if self.answer is Text and (not isinstance(said, dict) or said.keys() != {TEXT}):
+            said = {TEXT: json.dumps(said, ensure_ascii=False)}  # of a form that is not understood
         try:
             return self.answer.model_validate(said)
         except ValidationError as error:

@@ -27,7 +27,19 @@ MOST_ADDRESSES = 4
 
 
 class OutgoingRefused(Exception):
-    """A request does not leave, or its answer is not taken; the message names no address."""
+    """A request does not leave; the message names no address.
+
+    Attributes:
+        sent: it has left, and it is the answer that is not taken.
+    """
+
+    sent = False
+
+
+class AnswerRefused(OutgoingRefused):
+    """An answer is not taken."""
+
+    sent = True
 
 
 async def from_the_system(host: str, port: int) -> Sequence[str]:
@@ -71,7 +83,8 @@ class Guard:
         """Send a request and read the answer, in a capped time.
 
         Raises:
-            OutgoingRefused: it did not leave, or the answer is too long.
+            OutgoingRefused: it did not leave.
+            AnswerRefused: the answer is too long.
             TimeoutError, httpx.TransportError: no answer.
         """
         cap = within.total_seconds()
@@ -144,11 +157,11 @@ class _Capped(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._too_much is not None:
-            raise OutgoingRefused(self._too_much)
+            raise AnswerRefused(self._too_much)
         async for piece in self._stream:
             self._left -= len(piece)
             if self._left < 0:
-                raise OutgoingRefused("the answer is too long")
+                raise AnswerRefused("the answer is too long")
             yield piece
 
     async def aclose(self) -> None:

@@ -131,7 +131,7 @@ class McpServer:
                 )
             )
             sent.yes = True
-            # Not by `call_tool`: it holds the answer against the server's schema, and fetches what that names.
+            # Not by `call_tool`: it validates by the server's own schema, and fetches what that names.
             answer = await line.send_request(types.ClientRequest(request), types.CallToolResult)
         if answer.isError:
             raise OutcomeUnknown(f"{definition.name}: {_words(answer)[:LONGEST_MESSAGE]}")

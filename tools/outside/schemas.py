@@ -1,4 +1,4 @@
-"""Models from JSON schemas: strict, bounded arguments and bounded answers; what is not understood is refused."""
+"""Models from JSON schemas: strict, bounded arguments, and answers; what is not understood is refused."""
 
 import re
 from collections.abc import Mapping

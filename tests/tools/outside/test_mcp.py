@@ -50,14 +50,14 @@ def serve(request: pytest.FixtureRequest, warehouse: Warehouse) -> Serve:
     """What serves the warehouse, each way there is."""
 
     @asynccontextmanager
-    async def stdio(timeout: timedelta) -> AsyncIterator[McpServer]:
-        yield McpServer(system="stock", over=OverStdio(program=program(warehouse)), timeout=timeout)
+    async def stdio(within: timedelta) -> AsyncIterator[McpServer]:
+        yield McpServer(system="stock", over=OverStdio(program=program(warehouse)), timeout=within)
 
     @asynccontextmanager
-    async def http(timeout: timedelta) -> AsyncIterator[McpServer]:
+    async def http(within: timedelta) -> AsyncIterator[McpServer]:
         async with over_http(warehouse.folder) as url:
             guard = Guard.to(Destination.at(url, allow_private=True), most_bytes=MOST)
-            yield McpServer(system="stock", over=OverHttp(guard=guard), timeout=timeout)
+            yield McpServer(system="stock", over=OverHttp(guard=guard), timeout=within)
 
     return stdio if request.param == "stdio" else http
 
