@@ -20,7 +20,7 @@ from api.cli_tables import rules
 from api.cli_tools import tools
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
-from api.show import as_json, case_table, complain, console, errors, review_table, say
+from api.show import as_json, case_table, complain, console, errors, review_table, safe, say
 from api.signals import Stopped
 from checkpoints.errors import CheckpointsError
 from checkpoints.postgres_binaries import PostgresUnavailable
@@ -33,6 +33,7 @@ from graphs.record.decision_record import RecordUnfit
 from graphs.settings import Settings, SettingUnfit
 from graphs.tools_file import ToolsFileUnfit
 from graphs.trace_post import TracingUnfit
+from nodes.flags import SAYS, Flag
 from nodes.strict_yaml import TableUnfit
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
@@ -269,6 +270,9 @@ def _confirmed(shown: dict[str, Any], kind: str) -> str:
     errors.print(f"Exactly this will run: [bold]{shown['tool']}[/]")
     errors.print_json(json.dumps(shown["arguments"]))
     may = "You may decide this" if shown["may_decide"] else "You may not decide this"
+    for one in shown["shown"].get("flags", []):
+        what = ", and ".join(SAYS[Flag(flag)] for flag in one["flags"])
+        errors.print(safe(f"Take care: {one['field']} {what}."), soft_wrap=True)
     for line in (shown["shown"]["reversibility"], f"{may}: {shown['why']}", f"Digest: {shown['digest']}"):
         errors.print(line, markup=False, highlight=False, soft_wrap=True)
     if not sys.stdin.isatty():

@@ -42,7 +42,10 @@ class EventMalformed(Exception):
     },
 )
 async def receive_event(request: Request, response: Response, parts: TheParts, caller: Caller) -> Received:
-    """Start the case of an event. The same `(source, id)` again gives the same case, with status 200."""
+    """Start the case of an event, or tell the case in its subject that there is news outside.
+
+    The same `(source, id)` again is the same event, with status 200.
+    """
     intake = Intake(parts)
     try:
         event = _read(request, await request.body())
@@ -125,6 +128,7 @@ def _event(envelope: BaseCloudEvent) -> CloudEvent:
         type=envelope.get_type(),
         data=envelope.get_data(),
         parent=_parent(envelope.get_extension("parent")),
+        subject=envelope.get_subject(),
     )
 
 

@@ -76,6 +76,12 @@ async def tell(tx: Transaction, *events: Event) -> None:
         await append_events(cursor, events)
 
 
+async def told(tx: Transaction, event_id: str) -> bool:
+    """Whether an event is on the record already."""
+    cursor = await tx.driver.execute("SELECT 1 FROM audit_events WHERE id = %s", (event_id,))
+    return await cursor.fetchone() is not None
+
+
 async def timeline(
     tx: Transaction, case_id: str, *, limit: int, after: int | None = None, kinds: Sequence[str] | None = None
 ) -> list[DictRow]:

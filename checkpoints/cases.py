@@ -40,6 +40,16 @@ ENDED = (Status.CLOSED, Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK)
 """Statuses in which nobody has anything to do any more."""
 EXCEPTIONAL = (Status.BLOCKED, Status.UNCERTAIN, Status.FAILED, Status.ESCALATED)
 """Statuses in which a case waits for somebody to find a way out; each has an open row in `exceptions`."""
+INFO_REQUESTED = "info_requested"
+"""The reason of a case that waits for information that a reviewer has asked for: it waits with its review."""
+
+
+def stands_still(status: Status, reason: str | None) -> bool:
+    """Whether such a case has an open row in `exceptions`: also if it waits for somebody outside."""
+    waits = status is Status.WAITING_INFO and reason != INFO_REQUESTED
+    return waits or status in EXCEPTIONAL
+
+
 RESOLVED_BY_HAND = "resolved_by_hand"
 """The reason of a case that a person closed, whatever its graph had come to."""
 

@@ -24,20 +24,20 @@ _FAULTS = {
             WHERE o.case_id = c.id AND o.done_at IS NULL AND j.status IN ('todo', 'doing'))""",
     "standstill_without_exception": """
         SELECT c.id, c.status AS says FROM cases c
-        WHERE c.status = ANY(%(exceptional)s) AND NOT EXISTS (
+        WHERE {stands} AND NOT EXISTS (
             SELECT 1 FROM exceptions e
             WHERE e.case_id = c.id AND e.closed_at IS NULL AND e.status = c.status)""",
     "standstill_without_owner": """
         SELECT c.id, c.status AS says FROM cases c LEFT JOIN exceptions e
           ON e.case_id = c.id AND e.closed_at IS NULL
-        WHERE c.status = ANY(%(exceptional)s)
+        WHERE {stands}
           AND (coalesce(c.owner, '') = '' OR coalesce(e.owner, c.owner) <> c.owner)""",
     "exception_of_a_case_that_moved_on": """
         SELECT e.id, c.status AS says FROM exceptions e JOIN cases c ON c.id = e.case_id
-        WHERE e.closed_at IS NULL AND c.status <> ALL(%(exceptional)s)""",
+        WHERE e.closed_at IS NULL AND NOT {stands}""",
     "waiting_without_review": """
         SELECT c.id, c.status AS says FROM cases c
-        WHERE c.status IN ('waiting_review', 'waiting_info') AND NOT EXISTS (
+        WHERE c.status IN ('waiting_review', 'waiting_info') AND NOT {stands} AND NOT EXISTS (
             SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.status = 'open' AND r.kind = 'gate')""",
     "review_of_an_ended_case": """
         SELECT r.id, c.status AS says FROM reviews r JOIN cases c ON c.id = r.case_id
@@ -60,8 +60,10 @@ _FAULTS = {
         SELECT s.commitment, s.field AS says FROM sealed_values s
         WHERE NOT EXISTS (SELECT 1 FROM cases c WHERE c.id = s.case_id)""",
 }
+_STANDS = """(c.status = ANY(%(exceptional)s)
+    OR (c.status = 'waiting_info' AND c.reason IS DISTINCT FROM 'info_requested'))"""
 _ALL = " UNION ALL ".join(
-    f"SELECT '{name}' AS fault, * FROM ({query}) AS {name} (subject, says)"  # noqa: S608 - our own texts
+    f"SELECT '{name}' AS fault, * FROM ({query.replace('{stands}', _STANDS)}) AS {name} (subject, says)"  # noqa: S608 - our own texts
     for name, query in _FAULTS.items()
 )
 

@@ -21,6 +21,8 @@ from checkpoints.errors import ExceptionClosed, ExceptionNotFound
 from checkpoints.pages import Page, keyset
 from checkpoints.session import Session
 
+INFORMED = "case.informed"
+"""The event that says that there is news outside of which a case may be waiting for."""
 RECONCILER = "system:reconciler"
 """Who has a deed in doubt looked up again."""
 
@@ -46,6 +48,7 @@ class Standstill:
         interrupt_id: what waits in the graph for a way out, if anything does.
         retryable: whether the graph can go on.
         why: what whoever closed it wrote, sealed.
+        wake_at: when it is looked at again by itself, if ever.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Standstill:
     way: Way | None = None
     closed_by: str | None = None
     why: str | None = None
+    wake_at: datetime | None = None
 
 
 class Listed(NamedTuple):
@@ -90,6 +94,18 @@ WHERE e.closed_at IS NULL AND e.retryable AND EXISTS (
 _TRIED_LESS = f"""
 SELECT * FROM ({_IN_DOUBT}) AS one WHERE tries < %(most)s ORDER BY opened_at, id LIMIT %(limit)s
 """  # noqa: S608 - a text of our own
+
+
+_TO_LOOK_AT = """
+SELECT e.id FROM exceptions e
+WHERE e.closed_at IS NULL AND e.retryable AND (
+    e.wake_at <= %(now)s
+    OR e.status = 'waiting_info' AND EXISTS (
+        SELECT 1 FROM audit_events n WHERE n.case_id = e.case_id AND n.kind = %(news)s AND n.seq > coalesce((
+            SELECT max(r.seq) FROM audit_events r
+            WHERE r.case_id = e.case_id AND r.kind = 'exception.retried'), 0)))
+ORDER BY e.opened_at, e.id LIMIT %(limit)s
+"""
 
 
 class InDoubt(NamedTuple):
@@ -158,6 +174,16 @@ async def in_doubt(tx: Transaction, tools: Collection[str], *, most: int, limit:
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_TRIED_LESS, values | {"most": most, "limit": limit})
         return [InDoubt(**row) for row in await cursor.fetchall()]
+
+
+async def to_look_at(tx: Transaction, now: datetime, *, limit: int) -> list[str]:
+    """Open exceptions whose time has come, or of whose case there is news that nobody has looked at.
+
+    News may come while a case is just about to wait: then nothing else tells it.
+    """
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_TO_LOOK_AT, {"now": now, "news": INFORMED, "limit": limit})
+        return [row["id"] for row in await cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from checkpoints.audit import Event, append_events
-from checkpoints.cases import EXCEPTIONAL
+from checkpoints.cases import EXCEPTIONAL, Status
 from checkpoints.halts import wait_for_release
 
 RECORD_CHANNEL = "record"
@@ -40,7 +40,11 @@ WHERE id IN (SELECT case_id FROM opened)
 """
 # A graph that left in an exception can be woken only if it then waits, which its interrupt says.
 _STEP = "UPDATE exceptions SET step = %s, retryable = false WHERE case_id = %s AND closed_at IS NULL"
-_WAKE = "UPDATE exceptions SET interrupt_id = %s, retryable = %s WHERE case_id = %s AND closed_at IS NULL"
+_WAKE = """
+UPDATE exceptions SET interrupt_id = %s, retryable = %s, wake_at = %s WHERE case_id = %s AND closed_at IS NULL
+"""
+_STANDING_STILL = frozenset({*EXCEPTIONAL, Status.WAITING_INFO})
+"""The statuses of a graph that waits for a way out."""
 _REVIEW_TIMES = ("opened_at", "due_at", "remind_at", "expires_at")
 _REVIEW_VALUES = (
     *("id", "workflow", "tool", "rule", "title", "digest", "roles", "risk", "reversible", "against", "owner"),
@@ -80,7 +84,7 @@ class Projection:
                 self.clock(),
             ),
         )
-        if standing.get("status") in EXCEPTIONAL:  # the database has opened its row with the status
+        if standing.get("status") in _STANDING_STILL:  # the database has opened its row with the status
             step = values.get(STEP_CHANNEL)
             await cursor.execute(_STEP, (step or None, self.case_id))
         await self._append(cursor, values, changed)
@@ -108,7 +112,9 @@ class Projection:
             if (review := carried.get(REVIEW_KEY)) is not None:
                 await self._open(cursor, interrupt.id, review)
             if (stuck := carried.get(STUCK_KEY)) is not None:
-                await cursor.execute(_WAKE, (interrupt.id, bool(stuck["retryable"]), self.case_id))
+                wake_at = stuck.get("wake_at")
+                at = None if wake_at is None else datetime.fromisoformat(wake_at)
+                await cursor.execute(_WAKE, (interrupt.id, bool(stuck["retryable"]), at, self.case_id))
             if (wait := carried.get(HALT_KEY)) is not None:
                 named = {"case_id": self.case_id, "interrupt_id": interrupt.id}
                 await wait_for_release(cursor, wait | named)

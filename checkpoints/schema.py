@@ -239,7 +239,9 @@ exceptions = Table(
     text_column("way", nullable=True),
     text_column("closed_by", nullable=True),
     text_column("why", nullable=True),
+    at_column("wake_at"),
     UniqueConstraint("case_id", "number"),
+    Index("exceptions_wake_idx", "wake_at", postgresql_where="closed_at IS NULL"),
     Index("exceptions_open_key", "case_id", unique=True, postgresql_where="closed_at IS NULL"),
     Index("exceptions_open_idx", "opened_at", "id", postgresql_where="closed_at IS NULL"),
 )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from checkpoints.audit import Event, tell
-from checkpoints.cases import Status, get_case, move_case
+from checkpoints.cases import INFO_REQUESTED, Status, get_case, move_case
 from checkpoints.database import Transaction
 from checkpoints.errors import ReviewAlreadyDecided
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, get_review
@@ -94,7 +94,7 @@ class Acts:
                 if review.kind is ReviewKind.GATE:
                     asked = (await get_case(tx, review.case_id)).opened_by
                     status = Status.WAITING_INFO
-                    await move_case(tx, review.case_id, status, now, reason="info_requested", owner=asked)
+                    await move_case(tx, review.case_id, status, now, reason=INFO_REQUESTED, owner=asked)
                 await tell(tx, self._event(review, "review.info_requested", principal, question=asked_for))
         return await self._end(review_id, refusal, principal, VoteKind.REQUEST_INFO)
 

@@ -104,7 +104,7 @@ class Admissions:
         except SchemaUnfit as unfit:
             raise ToolUnfit(str(unfit)) from unfit
         admission = await self._put_in_force(offered, done, principal)
-        await self.parts.outside.renew(self.parts)
+        await self.parts.renew_tools()
         return Standing(
             name=name, system=admission.system, state=State.ADMITTED, offered=offered, admission=admission
         )
@@ -121,7 +121,7 @@ class Admissions:
             if not await end_admission(tx, name, principal.actor, self.parts.clock()):
                 raise ToolNotOffered(f"{name} is not admitted")
             await tell(tx, self._event("tool.withdrawn", principal, tool=name))
-        await self.parts.outside.renew(self.parts)
+        await self.parts.renew_tools()
 
     async def _put_in_force(self, offered: Definition, effect: Effect, principal: Principal) -> Admission:
         async with self.parts.database.transaction() as tx:

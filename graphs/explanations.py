@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checkpoints.cases import EXCEPTIONAL, Case
+from checkpoints.cases import Case, stands_still
 from checkpoints.effects import EffectRow, EffectState
 from graphs.reason_words import words_for
 
@@ -20,7 +20,7 @@ class Explanation:
 
 def explanation(case: Case, effects: Sequence[EffectRow]) -> Explanation | None:
     """Why a case that somebody has to look at is where it is; None for any other."""
-    if case.status not in EXCEPTIONAL:
+    if not stands_still(case.status, case.reason):
         return None
     doubtful = any(effect.state in {EffectState.UNKNOWN, EffectState.INTENDED} for effect in effects)
     words = words_for(case.status, case.reason or "unspecified", doubtful=doubtful)

@@ -9,6 +9,7 @@ from nodes.ask import Node
 from nodes.context import Context
 from nodes.execute import execute, settle
 from nodes.gate import gate
+from nodes.held import held
 from nodes.lane import DONE, lane
 from nodes.leave import leave
 from nodes.state import CaseState, route
@@ -51,7 +52,7 @@ class Flow:
             otherwise: where any other outcome leads.
             again: the step from which a case that cannot go on here is tried again; this one if not given.
         """
-        self.graph.add_node(name, node)
+        self.graph.add_node(name, held(node))
         if not self._begun:
             self.graph.add_edge(START, name)
             self._begun = True
@@ -101,13 +102,13 @@ class Flow:
     def built(self) -> Builder:
         """The uncompiled graph; whoever runs it compiles it with a checkpointer."""
         for end in ENDS:
-            self.graph.add_node(end, leave(end))
+            self.graph.add_node(end, held(leave(end)))
             self.graph.add_edge(end, END)
         again = dict(self._again)
-        self.graph.add_node("stuck", stuck(again))
+        self.graph.add_node("stuck", held(stuck(again)))
         self.graph.add_conditional_edges("stuck", *retry(again, otherwise="escalated"))
         for exception in EXCEPTIONS:
-            self.graph.add_node(exception, leave(exception))
+            self.graph.add_node(exception, held(leave(exception)))
             self.graph.add_edge(exception, "stuck")
         return self.graph
 
@@ -126,7 +127,7 @@ def signed_lane(name: str, propose: Node) -> Node:
         "do": (execute, {"changed": "judge", DONE: END}),
     }
     for step, (node, to) in nodes.items():
-        steps.add_node(step, node)
+        steps.add_node(step, held(node))
         steps.add_conditional_edges(step, *route(to, otherwise=END))
     steps.add_edge(START, "propose")
     return lane(name, steps)

@@ -6,12 +6,14 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import ValidationError
 
-from checkpoints.audit import Event, tell
-from checkpoints.cases import Case, Status, add_case, case_of_event, get_cases
+from checkpoints.audit import Event, tell, told
+from checkpoints.cases import Case, Status, add_case, case_of_event, get_case, get_cases
 from checkpoints.commands import Command, CommandKind
 from checkpoints.database import Transaction
+from checkpoints.exceptions import INFORMED, get_standstill, standstill_of
 from checkpoints.rule_tables import tables_in_force
 from checkpoints.sealing import Seal, keep_in
+from graphs.standstills import set_going
 from graphs.wiring import Parts
 from nodes.event import EventRefused
 from nodes.judge import Judge, no_decision, no_deeds
@@ -20,6 +22,9 @@ from nodes.sealing import sealed
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolNotAdmitted, ToolRefused
 
+NEWS = "com.countersign.case.informed"
+"""The type of an event that tells the case in its `subject` that there is news outside; it carries none."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CloudEvent:
@@ -27,6 +32,7 @@ class CloudEvent:
 
     Attributes:
         parent: the case that sends it, if one does: an extension of the envelope.
+        subject: what it is about; of news the case that may be waiting for it.
     """
 
     id: str
@@ -34,6 +40,7 @@ class CloudEvent:
     type: str
     data: Any
     parent: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ class Intake:
             EventRefused: unknown type, data that does not fit, or records of somebody else. The refusal is
                 on the record.
         """
+        if event.type == NEWS:
+            return await self._news(event, principal)
         async with self.parts.database.transaction() as tx:
             if (known := await case_of_event(tx, event.source, event.id)) is not None:
                 return known, False
@@ -56,7 +65,7 @@ class Intake:
             workflow = self._workflow(event)
             data = fitting(workflow, event.data)
             depth = await self._depth(workflow, event, principal)
-            await self.parts.outside.renew(self.parts)
+            await self.parts.renew_tools()
             await self._check_scope(workflow, data)
         except EventRefused as refused:
             await self._record_refusal(event, principal, refused)
@@ -64,14 +73,35 @@ class Intake:
         async with self.parts.database.transaction() as tx:
             return await self._open(tx, workflow, event, data, principal, depth=depth)
 
+    async def _news(self, event: CloudEvent, principal: Principal) -> tuple[Case, bool]:
+        """Tell a case that there is news: if it waits for somebody outside, it looks again; once an event."""
+        name = str(uuid5(NAMESPACE_URL, f"news/{event.source}/{event.id}"))
+        async with self.parts.database.transaction() as tx:
+            case = (await get_cases(tx, [event.subject or ""])).get(event.subject or "")
+            if case is not None and may_name(case, principal):
+                case = await get_case(tx, case.id, lock=True)
+                if await told(tx, name):
+                    return case, False
+                data = {"source": event.source, "id": event.id}
+                at, actor = self.parts.clock(), principal.actor
+                news = Event(id=name, case_id=case.id, kind=INFORMED, actor=actor, at=at, data=data)
+                await tell(tx, news)
+                found = await standstill_of(tx, case.id)
+                if found is not None and found.status is Status.WAITING_INFO and found.retryable:
+                    found = await get_standstill(tx, found.id, lock=True)
+                    await set_going(tx, self.parts, found, principal.actor)
+                return await get_case(tx, case.id), True
+        refused = EventRefused("unknown_case", "subject: there is no such case that you may tell of news")
+        await self._record_refusal(event, principal, refused)
+        raise refused
+
     async def _depth(self, workflow: Workflow, event: CloudEvent, principal: Principal) -> int:
         """How many cases will stand above the new one; only who opened or may read a case can name it."""
         if event.parent is None:
             return 0
         async with self.parts.database.transaction() as tx:
             parent = (await get_cases(tx, [event.parent])).get(event.parent)
-        reads = principal.kind is Kind.PERSON or "cases:read" in principal.scopes
-        if parent is None or not (reads or parent.opened_by == principal.actor):
+        if parent is None or not may_name(parent, principal):
             raise EventRefused("unknown_parent", "there is no such case that you may name as the parent")
         if parent.depth >= workflow.limits.case.depth:
             most = workflow.limits.case.depth
@@ -163,7 +193,7 @@ class Intake:
         await self._note(principal, reason=refused.reason, **named)
 
     async def _note(self, principal: Principal, **data: str) -> None:
-        told = Event(
+        note = Event(
             id=self.parts.ids(),
             case_id=None,
             kind="event.refused",
@@ -172,7 +202,13 @@ class Intake:
             data=dict(data),
         )
         async with self.parts.database.transaction() as tx:
-            await tell(tx, told)
+            await tell(tx, note)
+
+
+def may_name(case: Case, principal: Principal) -> bool:
+    """Whether an event of theirs may name this case: they opened it, or may read cases."""
+    reads = principal.kind is Kind.PERSON or "cases:read" in principal.scopes
+    return reads or case.opened_by == principal.actor
 
 
 def _received(case: Case, event: CloudEvent, principal: Principal) -> Event:

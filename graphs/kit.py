@@ -54,6 +54,7 @@ class Kit:
         package: where its files lie, such as `graphs.refund`.
         scope: pairs of references that must be equal: whose record is whose. Every source that is not
             company-wide (`Source.shared`) is in one of them, or the workflow is refused.
+        derive: records computed from those that were read; `derived` says what each of them is.
         agents: by name; the prompt of each is `prompts/NAME.md`.
     """
 
@@ -69,6 +70,7 @@ class Kit:
     agents: Mapping[str, Mind]
     build: Callable[[], Any]
     derive: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
+    derived: Mapping[str, type[BaseModel]] = field(default_factory=dict)
 
     def tables(self) -> tuple[TableSource, ...]:
         """Where its rule tables are and what they are read against; raises TableUnfit for unfit roles."""
@@ -91,6 +93,7 @@ class Kit:
             sources=self.sources,
             scope=self.scope,
             derive=self.derive,
+            derived=self.derived,
             rulings={ruling.table.tool: ruling for ruling in rulings},
             agents={
                 name: roles.agent(name, mind.output, self.prompt(name), mind.playbook)

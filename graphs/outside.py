@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from checkpoints.admissions import Admission, last_admissions
 from checkpoints.database import Database
@@ -16,22 +15,6 @@ from tools.registry import Capability, Registry
 logger = logging.getLogger(__name__)
 
 USUAL = Settings()
-
-
-class Machinery(Protocol):
-    """What it takes to let tools in."""
-
-    @property
-    def database(self) -> Database:
-        """Where admissions are."""
-
-    @property
-    def registry(self) -> Registry:
-        """Where tools come in."""
-
-    @property
-    def capability(self) -> Capability:
-        """The right to let them in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,14 +34,14 @@ class Outside:
         """What is said of this tool; of one of which nothing is said the worst."""
         return self.settings.get(tool, USUAL)
 
-    async def renew(self, parts: Machinery) -> None:
+    async def renew(self, database: Database, registry: Registry, capability: Capability) -> None:
         """Let the registry have what is admitted now: by whichever process that was done."""
         if not self.providers:
             return
-        async with parts.database.transaction() as tx:
+        async with database.transaction() as tx:
             admissions = await last_admissions(tx, list(self.providers))
         tools = (self._tool(admission) for admission in admissions)
-        parts.registry.renew(parts.capability, [tool for tool in tools if tool is not None])
+        registry.renew(capability, [tool for tool in tools if tool is not None])
 
     def _tool(self, admission: Admission) -> Tool | None:
         """The tool of an admission: one object as long as that holds, so that its models stay the same."""

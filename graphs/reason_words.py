@@ -84,6 +84,11 @@ SAYS = {
     "several_rows_match": Words("Several rules match, and say different things.", _NOTHING, _BY_PEOPLE),
     "facts_unfit": Words("A fact that the rules need is missing or makes no sense.", _NOTHING, _MENDED),
     "literal_arguments": Words("A value of the action comes from no record.", _NOTHING, _BY_PEOPLE),
+    "unproven_authority": Words(
+        "Who, what, where or how much comes from no record, but from what somebody says.",
+        _NOTHING,
+        _BY_PEOPLE,
+    ),
     "unresolved_reference": Words("The action refers to a record that is not there.", _NOTHING, _MENDED),
     "arguments_unfit": Words("A value of the action does not fit the tool.", _NOTHING, _BY_PEOPLE),
     "out_of_scope": Words("A record belongs to somebody else.", _NOTHING, _BY_PEOPLE),
@@ -121,6 +126,7 @@ SAYS = {
     "irreversible_needs_people": _RULES._replace(
         happened="The action cannot be taken back, and no person has signed it."
     ),
+    "hand_over_": Words("The case of another workflow could not be opened.", _NOT_THIS, _BY_PEOPLE),
     "halted": Words(
         "Somebody has stopped this.", _NOT_THIS, "It goes on by itself when they let it (countersign halts)."
     ),
@@ -178,9 +184,14 @@ _BY_STATUS = {
     Status.BLOCKED: Words("Something stands in the way.", _NOT_THIS, _LATER),
     Status.UNCERTAIN: Words("It is not certain what is the case.", "No further action was done.", _LOOK),
     Status.FAILED: Words("An action failed.", _NOT_THIS, _LATER),
+    Status.WAITING_INFO: Words(
+        "The case waits for somebody outside.",
+        "The next step was not done.",
+        "It goes on when there is news.",
+    ),
     Status.ESCALATED: Words("People have to look at this.", _NOTHING, _BY_PEOPLE),
 }
-_PREFIXES = ("source_", "find_", "limit_")
+_PREFIXES = ("source_", "find_", "limit_", "hand_over_")
 
 
 def words_for(status: Status, reason: str, *, doubtful: bool = False) -> Words:

@@ -1,10 +1,13 @@
-"""The reconciler: deeds in doubt are looked up again, later each time, and in the end left to people."""
+"""The reconciler: deeds in doubt, and what cases wait for, are looked at again by themselves.
+
+Deeds in doubt are looked up later each time, and in the end left to people.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from checkpoints.cases import get_case
-from checkpoints.exceptions import RECONCILER, InDoubt, get_standstill, in_doubt
+from checkpoints.exceptions import RECONCILER, InDoubt, get_standstill, in_doubt, to_look_at
 from graphs.backoff import wait_after
 from graphs.standstills import set_going
 from graphs.wiring import Parts
@@ -16,16 +19,18 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """Retries the exceptions of cases with a deed in doubt, if asking again can tell more."""
+    """Retries the exceptions of cases about which looking again can tell more."""
 
     parts: Parts
 
     async def run(self) -> int:
         """Retry what is due; returns how many cases were set going."""
-        async with self.parts.database.transaction() as tx:
-            waiting = await in_doubt(tx, self._telling, most=MOST_TRIES, limit=_AT_ONCE)
         now = self.parts.clock()
-        return sum([await self._tried(one.id) for one in waiting if _due_at(one) <= now])
+        async with self.parts.database.transaction() as tx:
+            doubtful = await in_doubt(tx, self._telling, most=MOST_TRIES, limit=_AT_ONCE)
+            waiting = await to_look_at(tx, now, limit=_AT_ONCE)
+        due = [one.id for one in doubtful if _due_at(one) <= now]
+        return sum([await self._tried(one) for one in dict.fromkeys([*due, *waiting])])
 
     async def _tried(self, exception_id: str) -> bool:
         """Each in a transaction of its own; what somebody else has found a way out of is left alone."""

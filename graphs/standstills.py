@@ -47,7 +47,7 @@ async def set_going(tx: Transaction, parts: Parts, found: Standstill, actor: str
     command = Command(
         id=parts.ids(),
         case_id=found.case_id,
-        kind=CommandKind.RETRY,
+        kind=CommandKind.RESUME if found.status is Status.WAITING_INFO else CommandKind.RETRY,
         dedupe_key=f"exception:{found.id}",
         payload={} if found.interrupt_id is None else {"interrupt": found.interrupt_id},
         created_at=now,

@@ -22,12 +22,14 @@ from checkpoints.notes import Signer
 from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
+from graphs.closed_world import require_closed
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.outside import NOBODY, Outside
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
+from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
 from graphs.tools_file import ToolsFileUnfit, read_tools
@@ -99,6 +101,10 @@ class Parts:
         """What tells the log how Countersign is configured."""
         return ConfigurationRecord(self.database, self.people, self.clock, self.ids)
 
+    async def renew_tools(self) -> None:
+        """Let the registry have the tools from outside that are admitted now, by whichever process."""
+        await self.outside.renew(self.database, self.registry, self.capability)
+
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
         return next((w for w in self.workflows.values() if w.event_type == event_type), None)
@@ -139,16 +145,16 @@ async def open_parts(
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         outside = read_tools(settings.tools_file, os.environ)
         registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
-        workflows = {
-            kit.name: held_to_tools(kit.workflow(), registry) for kit in find_kits(settings.workflows)
-        }
+        capability = registry.hand_over()
+        await outside.renew(database, registry, capability)
+        workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
-            capability=registry.hand_over(),
+            capability=capability,
             workflows=workflows,
             rulebook=rulebook,
             brain=choose_brain(settings.model, breakers),
@@ -166,7 +172,6 @@ async def open_parts(
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
         )
-        await outside.renew(parts)
         running = settled(
             model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
         )
@@ -250,6 +255,17 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.wait({watching})
+
+
+def proven(workflow: Workflow, registry: Registry) -> Workflow:
+    """The workflow, if its graph is closed, its roles are bearable and its tables fit its tools.
+
+    Raises:
+        OpenWorld, WorkflowUnfit, TableUnfit.
+    """
+    require_closed(workflow.name, workflow.build())
+    require_rule_of_two(workflow, registry)
+    return held_to_tools(workflow, registry)
 
 
 def signer_of(settings: Settings) -> Signer:

@@ -138,6 +138,7 @@ def _shown(state: CaseState, tool: Tool) -> Json:
         "verdict": judged["verdict"],
         "facts": judged["facts"],
         "evidence": judged["evidence"],
+        "flags": judged.get("flags", []),
         "proposal": state["proposal"],
         "recommendation": state.get("findings", {}),
         "changes": judged["changes"],

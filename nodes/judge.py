@@ -24,7 +24,7 @@ from nodes.shapes import Json
 from nodes.undoing import FindEffect, no_effect, undo_records
 from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
-from tools.contract import Arguments, Record, ToolError, ToolRefused, Trust
+from tools.contract import Arguments, Effect, Record, ToolError, ToolRefused, Trust
 from tools.registry import Registry
 
 GRANT_LIFE = timedelta(days=7)
@@ -119,7 +119,7 @@ class Judge:
                     raise answer
                 records[source.name] = answer
             left = [source for source in left if source.name not in records]
-        return {**records, **self.workflow.derive(records, now)}
+        return {**records, **self.workflow.computed(records, now)}
 
     async def _read_source(self, source: Source, records: Records, now: datetime) -> Record:
         permit = self.workflow.permissions.decide((JUDGE,), Verb.READ, source.tool)
@@ -172,11 +172,9 @@ class Judge:
             return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
-        hearsay = self._hearsay(proposal, sources)
         ledger = await self._ledger(ruling, proposal)
         facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
-        if verdict.outcome is Outcome.ALLOW and hearsay:
-            verdict = ruling.table.investigate(hearsay)
+        verdict = self._by_rule_alone(ruling, proposal, sources, verdict)
         action = action_of(
             proposal,
             sealed(fitted, self.sealing, proposal.tool),
@@ -264,19 +262,25 @@ class Judge:
             return snapshot, ruling.table.investigate(f"facts_unfit:{','.join(unfit.names)}")
         return snapshot, verdict
 
-    def _hearsay(self, proposal: Proposal, sources: Mapping[str, Json]) -> str | None:
-        """Why nothing of this may be done by rule alone: what is done, or to whom, only somebody says.
+    def _by_rule_alone(
+        self, ruling: Ruling, proposal: Proposal, sources: Mapping[str, Json], verdict: Verdict
+    ) -> Verdict:
+        """The verdict, unless it allows what only somebody says, or to whom only somebody says it is done.
 
         Literals come from the state, which anybody may have written, but for those of an edit on record. What
-        an agent has said is on record, but says nothing of who, what, where and how much.
+        an agent has said is on record, but says nothing of who, what, where and how much; and nothing of it
+        leaves the house by itself.
         """
+        if verdict.outcome is not Outcome.ALLOW:
+            return verdict
         if set(proposal.literals) - proposal.edits.keys():
-            return "literal_arguments"
-        authority = self.registry.describe(proposal.tool).authority
+            return ruling.table.investigate("literal_arguments")
+        tool = self.registry.describe(proposal.tool)
+        told = sources.keys() if tool.effect is Effect.EGRESS else tool.authority & sources.keys()
         proven = {Trust.RECORD.value, Trust.PERSON.value}
-        if any(sources[name]["trust"] not in proven for name in authority & sources.keys()):
-            return "unproven_authority"
-        return None
+        if any(sources[name]["trust"] not in proven for name in told):
+            return ruling.table.investigate("unproven_authority")
+        return verdict
 
     def _unjudged(
         self, proposal: Proposal, outcome: Outcome, reason: str, records: Records | None = None

@@ -27,7 +27,13 @@ def lane(name: str, steps: StateGraph[CaseState, Context, CaseState, CaseState])
         ended = await compiled.ainvoke(given, context=runtime.context)
         return {"lanes": {name: {"outcome": ended.get("outcome"), "result": ended.get("result", {})}}}
 
+    ran.steps = steps  # type: ignore[attr-defined] # for whoever proves things about a graph
     return ran
+
+
+def steps_of(node: object) -> StateGraph[CaseState, Context, CaseState, CaseState] | None:
+    """The steps of a lane, None of any other node."""
+    return getattr(node, "steps", None)
 
 
 def meet(*names: str) -> Node:

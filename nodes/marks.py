@@ -7,23 +7,42 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from tools.contract import FieldClass, Marked
+from tools.contract import FieldClass, Marked, Trust
 
 MASK = "•••"
 
 
-def masked(value: Any) -> Any:
-    """JSON of a value in which the personal and secret fields of nested records are masked."""
+class Untrusted(str):
+    """A text that comes from outside or from a model, in what an agent is shown."""
+
+    __slots__ = ()
+
+
+def told_apart(value: Any, trust: Trust) -> Any:
+    """JSON in which texts of such a trust can be told from our own; they are texts like any other."""
+    if trust in {Trust.RECORD, Trust.PERSON}:
+        return value
+    match value:
+        case str():
+            return Untrusted(value)
+        case list():
+            return [told_apart(item, trust) for item in value]
+        case dict():
+            return {name: told_apart(item, trust) for name, item in value.items()}
+        case _:
+            return value
+
+
+def masked(value: Any, *, apart: bool = False) -> Any:
+    """JSON of a value in which the personal and secret fields of nested records are masked.
+
+    With `apart`, texts from outside are Untrusted.
+    """
     match value:
         case BaseModel():
-            return {
-                name: masked(getattr(value, name))
-                if mark_of(type(value), name).field_class in {FieldClass.PUBLIC, FieldClass.INTERNAL}
-                else MASK
-                for name in type(value).model_fields
-            }
+            return {name: _masked_field(value, name, apart=apart) for name in type(value).model_fields}
         case list() | tuple():
-            return [masked(item) for item in value]
+            return [masked(item, apart=apart) for item in value]
         case datetime():
             return value.isoformat()
         case StrEnum():
@@ -32,6 +51,14 @@ def masked(value: Any) -> Any:
             return str(value)
         case _:
             return value
+
+
+def _masked_field(record: BaseModel, name: str, *, apart: bool) -> Any:
+    mark = mark_of(type(record), name)
+    if mark.field_class not in {FieldClass.PUBLIC, FieldClass.INTERNAL}:
+        return MASK
+    value = masked(getattr(record, name), apart=apart)
+    return told_apart(value, mark.trust) if apart else value
 
 
 def mark_of(model: type[BaseModel], name: str) -> Marked:

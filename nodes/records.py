@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from nodes.marks import MASK, mark_of, masked
+from nodes.marks import MASK, mark_of, masked, told_apart
 from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
 from tools.contract import FieldClass, Trust
@@ -61,8 +61,8 @@ class View:
     def of(self, records: Records, sealing: Sealing | None = None, *, keep: bool = True) -> Json:
         """The records as this role sees them, JSON-shaped: `{record: {field: value}}`.
 
-        With a seal, the personal values that it sees in clear are sealed: to be opened again, or, if they are
-        not kept, only to be compared.
+        Without a seal it is an agent's view, in which texts from outside are Untrusted. With one, personal
+        values that it sees in clear are sealed: to be opened again, or, if they are not kept, to be compared.
         """
         seen: Json = {}
         for path in self.fields:
@@ -78,7 +78,10 @@ class View:
             return MASK
         if mark.field_class is FieldClass.PERSONAL and path not in self.clear:
             return MASK
-        value = masked(getattr(record, name))
+        apart = sealing is None  # an agent's view; what is sealed is kept, and plain
+        value = masked(getattr(record, name), apart=apart)
+        if apart:
+            return told_apart(value, trust_of({path.partition(".")[0]: record}, path))
         if mark.field_class is FieldClass.PERSONAL and sealing is not None and value is not None:
             return sealing.token(path, value, keep=keep)
         return value

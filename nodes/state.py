@@ -58,4 +58,15 @@ def route(to: Mapping[str, str], otherwise: str) -> tuple[Callable[[CaseState], 
     def chosen(state: CaseState) -> str:
         return to.get(str(state.get("outcome")), otherwise)
 
-    return chosen, sorted({*to.values(), otherwise})
+    return declared(chosen), sorted({*to.values(), otherwise})
+
+
+def declared(chosen: Callable[[CaseState], str]) -> Callable[[CaseState], str]:
+    """A router of ours: it never leads but where it says."""
+    chosen.declared = True  # type: ignore[attr-defined]
+    return chosen
+
+
+def is_route(function: object) -> bool:
+    """Whether this is a router of ours."""
+    return getattr(function, "declared", False) is True

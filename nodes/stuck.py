@@ -8,7 +8,8 @@ from langgraph.types import interrupt
 from checkpoints.projection import STUCK_KEY
 from nodes.ask import Node
 from nodes.context import Context
-from nodes.state import CaseState, standing
+from nodes.shapes import Json
+from nodes.state import CaseState, declared, standing
 from nodes.story import Story
 
 RETRIED = "retried"
@@ -24,7 +25,7 @@ def stuck(steps: Collection[str]) -> Node:
     async def waited(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         context = runtime.context
         while (step := await context.exceptions.retried_step(context.case_id)) is None:
-            interrupt({STUCK_KEY: {"retryable": state.get("step") in steps}})
+            interrupt({STUCK_KEY: _wait(state, steps)})
         story = Story(runtime, "rule:stuck")
         story.tell("case.resumed", step=step)
         return {
@@ -37,10 +38,16 @@ def stuck(steps: Collection[str]) -> Node:
     return waited
 
 
+def _wait(state: CaseState, steps: Collection[str]) -> Json:
+    """Whether the step can be tried again, and when that is done by itself."""
+    wake_at = (state.get("result") or {}).get("wake_at")
+    return {"retryable": state.get("step") in steps, "wake_at": wake_at}
+
+
 def retry(to: Mapping[str, str], otherwise: str) -> tuple[Callable[[CaseState], str], list[str]]:
     """A router from `stuck` by the step that is tried again, that cannot raise, and where it can lead."""
 
     def chosen(state: CaseState) -> str:
         return to.get(str(state.get("step")), otherwise)
 
-    return chosen, sorted({*to.values(), otherwise})
+    return declared(chosen), sorted({*to.values(), otherwise})

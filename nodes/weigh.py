@@ -1,9 +1,15 @@
 """Weigh: put the proposal to the rules, and keep the verdict with everything it was based on."""
 
+from contextlib import suppress
+
 from langgraph.runtime import Runtime
 
+from checkpoints.sealing import SealBroken
 from nodes.action import Proposal
+from nodes.agent import AgentUncertain, said
 from nodes.context import Context
+from nodes.flags import flagged
+from nodes.records import Records, Said
 from nodes.rules import Outcome
 from nodes.state import CaseState
 from nodes.story import Story
@@ -21,6 +27,7 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     view, records = context.workflow.reviewer_view, judgement.records
     verdict = judged | {
         "evidence": view.of(records, context.sealing) if asked else {},
+        "flags": flagged({**records, **await _said(context, state)}) if asked else [],
         "due": {"seconds": int(then.due.total_seconds()), "working": then.working},
         "hold": int(then.hold.total_seconds()),
         "ladder": [
@@ -44,3 +51,13 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     if judgement.verdict.outcome in {Outcome.REFUSE, Outcome.INVESTIGATE}:
         update["result"] = {"reason": then.reason, "owner": then.owner}
     return update
+
+
+async def _said(context: Context, state: CaseState) -> Records:
+    """What agents have said, to be read for what is conspicuous; what does not fit is left out."""
+    agents, findings = context.workflow.agents, state.get("findings", {})
+    heard: dict[str, Said] = {}
+    for name in sorted(agents.keys() & findings.keys()):
+        with suppress(AgentUncertain, SealBroken):
+            heard[name] = said(agents[name], {name: await context.sealing.opened(findings[name])})
+    return heard

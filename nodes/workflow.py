@@ -140,6 +140,7 @@ class Workflow:
     Attributes:
         scope: pairs of references that must be equal: whose record is whose.
         derive: records computed from those that were read, by name.
+        derived: what each of them is.
         rulings: by tool; a tool that is not in it can only be investigated.
         reviewer_view: what a reviewer is shown of the records.
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
@@ -162,6 +163,7 @@ class Workflow:
     permissions: Permissions
     owner: str
     limits: Limits
+    derived: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
     hours: Hours | None = None
     reviewer_view: View
@@ -175,6 +177,16 @@ class Workflow:
         scoped = {path.partition(".")[0] for pair in self.scope for path in pair}
         if open_ := [one.name for one in self.sources if not one.shared and one.name not in scoped]:
             raise WorkflowUnfit(f"{self.name}: nothing says whose these must be: {', '.join(open_)}")
+
+    def computed(self, records: Records, now: datetime) -> Mapping[str, BaseModel]:
+        """The records that are derived from others; raises WorkflowUnfit if one is not what is declared."""
+        found = self.derive(records, now)
+        strange = [name for name, record in found.items() if type(record) is not self.derived.get(name)]
+        if strange:
+            raise WorkflowUnfit(
+                f"{self.name}: derive gives what `derived` does not name: {', '.join(strange)}"
+            )
+        return found
 
     def with_tables(self, tables: Mapping[str, RuleTable]) -> "Workflow":
         """The workflow as it is judged by these tables, by tool, instead of its own."""

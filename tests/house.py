@@ -15,8 +15,9 @@ from checkpoints.effects import EffectRow, effects_of
 from checkpoints.reviews import Review, ReviewStatus, list_reviews
 from checkpoints.votes import VoteKind
 from graphs.decisions import Ballot, Decisions
-from graphs.intake import CloudEvent, Intake
+from graphs.intake import NEWS, CloudEvent, Intake
 from graphs.personal import opened
+from graphs.reconciler import Reconciler
 from graphs.runner import Runner
 from graphs.wiring import Parts
 from nodes.permissions import Kind, Principal
@@ -77,6 +78,18 @@ class House:
         case = await self.send(scene, **data)
         await self.work()
         return await self.case(case.id)
+
+    async def informed(self, case_id: str, event_id: str = "news") -> Case:
+        """The case after an event from outside that there is news for it, and the work that follows."""
+        event = CloudEvent(id=event_id, source="/outside", type=NEWS, data={}, subject=case_id)
+        await Intake(self.parts).receive(event, SHOP)
+        await self.work()
+        return await self.case(case_id)
+
+    async def look_again(self) -> None:
+        """Let the reconciler look at what its time has come for, and the work that follows be done."""
+        await Reconciler(self.parts).run()
+        await self.work()
 
     async def vote(self, review: Review, who: Principal, kind: VoteKind = VoteKind.APPROVE) -> Review:
         return await Decisions(self.parts).vote(review.id, Ballot(kind=kind, digest=review.digest), who)

@@ -6,6 +6,8 @@ from graphs.refund.graph import build
 from graphs.refund.records import (
     RefundFacts,
     RefundRequest,
+    RefundTarget,
+    ReplyDraft,
     ReplyFacts,
     derive,
     refund_facts,
@@ -61,6 +63,7 @@ KIT = Kit(
     sources=RECORDS,
     scope=SCOPE,
     derive=derive,
+    derived={"target": RefundTarget, "reply": ReplyDraft},
     judged=(
         Judged(
             tool="payments.refund",

@@ -165,6 +165,14 @@ async def test_the_record_says_what_was_erased_when_by_whom_and_why(with_pia: Do
     }
 
 
+async def test_what_a_case_at_a_standstill_may_still_need_is_not_erased(with_pia: Door) -> None:
+    case = await with_pia.house.after("fraud_customer")
+    asked = {"why": "The customer asked for it."}
+    response = await with_pia.ask("pia", "POST", f"/cases/{case.id}/erasure", json=asked)
+
+    problem(response, 409, "case-under-way")
+
+
 async def test_what_a_case_may_still_need_is_not_erased(with_pia: Door) -> None:
     review = await with_pia.waiting(LEADS)
     response = await with_pia.ask(

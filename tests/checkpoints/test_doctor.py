@@ -15,6 +15,10 @@ from tests.nodes.test_gateway_outcomes import break_after_it, lose_the_answer, r
 SMALL, LARGE, FRAUD = "clean_29_90_1", "clean_120_00_1", "fraud_customer"
 LATER = timedelta(hours=2)
 
+WAITING_FOR_PAPERS = (
+    "UPDATE cases SET status = 'waiting_info', reason = 'papers'",
+    "UPDATE exceptions SET status = 'waiting_info', closed_at = now()",
+)
 BY_HAND: list[tuple[str, str, Sequence[str]]] = [
     ("case_without_work", SMALL, ("UPDATE cases SET status = 'running'",)),
     ("case_without_work", SMALL, ("UPDATE cases SET status = 'approved'",)),
@@ -23,7 +27,12 @@ BY_HAND: list[tuple[str, str, Sequence[str]]] = [
     ("standstill_without_owner", FRAUD, ("UPDATE exceptions SET owner = 'nobody'",)),
     ("exception_of_a_case_that_moved_on", FRAUD, ("UPDATE exceptions SET closed_at = NULL",)),
     ("waiting_without_review", LARGE, ("UPDATE reviews SET status = 'rejected'",)),
-    ("waiting_without_review", SMALL, ("UPDATE cases SET status = 'waiting_info'",)),
+    (
+        "waiting_without_review",
+        SMALL,
+        ("UPDATE cases SET status = 'waiting_info', reason = 'info_requested'",),
+    ),
+    ("standstill_without_exception", FRAUD, WAITING_FOR_PAPERS),
     ("review_of_an_ended_case", LARGE, ("UPDATE cases SET status = 'closed'",)),
     (
         "deed_in_doubt_of_an_ended_case",

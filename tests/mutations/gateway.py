@@ -11,6 +11,8 @@ from tests.mutations.mutation import (
     controls,
 )
 
+CLOSED_TESTS = ("tests/graphs/test_closed_world.py",)
+
 CONTROLS: list[Mutation] = [
     *controls(
         "gateway",
@@ -194,9 +196,27 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a literal is never automatic",
-            "if verdict.outcome is Outcome.ALLOW and set(proposal.literals) - proposal.edits.keys():",
+            "if set(proposal.literals) - proposal.edits.keys():",
             "if False:",
             FORGED_TESTS,
+        ),
+        (
+            "what an agent said is no authority",
+            'if any(sources[name]["trust"] not in proven for name in told):',
+            "if False:",
+            (f"{NODES}/test_hearsay.py",),
+        ),
+        (
+            "nothing that an agent said leaves the house by itself",
+            "told = sources.keys() if tool.effect is Effect.EGRESS else tool.authority & sources.keys()",
+            "told = tool.authority & sources.keys()",
+            (f"{NODES}/test_hearsay.py",),
+        ),
+        (
+            "each item of a list is the case's own",
+            "if any(value != reference(records, right) for value in every(records, left))",
+            "if all(value != reference(records, right) for value in every(records, left)[:0])",
+            (f"{NODES}/test_hearsay.py", f"{NODES}/test_records.py"),
         ),
         (
             "who proposes has the permission",
@@ -255,6 +275,50 @@ CONTROLS: list[Mutation] = [
             "if type(arguments) is not tool.arguments:",
             "if False:",
             ("tests/tools/test_registry.py",),
+        ),
+    ),
+    *controls(
+        "closed world",
+        "graphs/closed_world.py",
+        (
+            "a route is declared",
+            "if branch.ends is None or not is_route(function):",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "between a deed and its judge lies nothing but the gate",
+            "if raw is not gate and before != deed:",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "every step is held",
+            "if _raw(graph, step) is None:",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "a step does not say itself where to go",
+            "if spec.ends:",
+            "if False:",
+            CLOSED_TESTS,
+        ),
+        (
+            "lanes are proven like graphs",
+            "if (lane := steps_of(_raw(graph, step))) is not None:",
+            "if (lane := None) is not None:",
+            CLOSED_TESTS,
+        ),
+    ),
+    *controls(
+        "closed world",
+        "nodes/held.py",
+        (
+            "what is no update leads nowhere",
+            "update: Any = await node(state, runtime)",
+            "return await node(state, runtime)",
+            CLOSED_TESTS,
         ),
     ),
 ]

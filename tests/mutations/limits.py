@@ -79,7 +79,7 @@ CONTROLS: list[Mutation] = [
             "no wake-up talks a halted step into going on",
             "while halts := await runtime.context.brakes.halted(agent=agent, tool=tool):",
             "if halts := await runtime.context.brakes.halted(agent=agent, tool=tool):",
-            SWITCH,
+            (f"{NODES}/test_standing_still.py",),
         ),
     ),
     *controls(

@@ -94,7 +94,7 @@ CONTROLS: list[Mutation] = [
             "the first decision is final",
             "if not await decide_review(tx, review.id, status, now):",
             "if await decide_review(tx, review.id, status, now) is None:",
-            (f"{STORIES}/test_votes_at_once.py", f"{API}/test_votes.py", f"{STORIES}/test_review_machine.py"),
+            ("tests/graphs/test_closing.py", f"{STORIES}/test_votes_at_once.py"),
         ),
     ),
     *controls(

@@ -360,7 +360,7 @@ class Scoped:
 
     def strangers(self, workflow: Workflow | None = None) -> list[str]:
         judge = Judge(
-            workflow=workflow or KIT.workflow(),
+            workflow=workflow or _OF_TWO,
             registry=Registry([]),
             read=_unread,
             deeds=no_deeds,
@@ -369,6 +369,13 @@ class Scoped:
             clock=lambda: NOW,
         )
         return judge.out_of_scope(self.records())
+
+
+_OF_TWO = replace(
+    KIT.workflow(),
+    sources=tuple(source for source in KIT.sources if source.name in {"order", "ticket"}),
+    scope=(("order.customer_id", "event.customer_id"), ("ticket.customer_id", "event.customer_id")),
+)
 
 
 async def _unread(tool: str, _arguments: Arguments) -> Record:
@@ -397,7 +404,8 @@ def test_records_of_somebody_else_are_out_of_scope(scoped: Scoped, strangers: li
 
 
 def test_a_scope_that_leads_nowhere_is_never_in_scope() -> None:
-    workflow = replace(KIT.workflow(), scope=(("order.buyer_id", "event.customer_id"),))
+    stray = ("order.buyer_id", "event.customer_id")
+    workflow = replace(_OF_TWO, scope=(stray, *_OF_TWO.scope))
 
     with pytest.raises(UnresolvedReference):
         Scoped().strangers(workflow)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from graphs.refund.agents import Assessment, Triage
 from graphs.wiring import Parts, choose_brain
 from nodes.agent import AgentRole
 from nodes.marks import MASK
-from nodes.model_brain import ModelBrain
+from nodes.model_brain import UNTRUSTED, ModelBrain
 from tests.fakes.openai_server import (
     API_KEY,
     Answer,
@@ -47,6 +48,8 @@ BRAIN = "openai:gpt-x"
 SMALL = "clean_29_90_1"
 LARGE = "clean_120_00_1"
 ATTACK = "prompt_injection"
+MARKING = os.environ.get("COUNTERSIGN_TEST_UNMARKED") is None
+"""Nothing hangs on the marking of texts from outside: `uv run poe unmarked` runs these without it."""
 
 TRIAGE = Triage(kind="refund", summary="Damaged; money back.", confidence_percent=95, evidence=["ticket"])
 POLICY = Assessment(
@@ -60,7 +63,7 @@ POLICY = Assessment(
 
 @asynccontextmanager
 async def advised(
-    parts: Parts, triage: Script | None = None, policy: Script | None = None
+    parts: Parts, triage: Script | None = None, policy: Script | None = None, *, marking: bool = MARKING
 ) -> AsyncIterator[tuple[House, OpenAIServer]]:
     """The house with a model for its agents; where nothing else is said, one that does its work well."""
     script = by_tool(
@@ -70,7 +73,7 @@ async def advised(
         }
     )
     async with openai_server(script) as server, chat_model(server, max_retries=1) as model:
-        yield House(replace(parts, brain=ModelBrain(model, BRAIN))), server
+        yield House(replace(parts, brain=ModelBrain(model, BRAIN, marking=marking))), server
 
 
 def with_role(parts: Parts, role: AgentRole) -> Parts:
@@ -244,7 +247,8 @@ FAILURES = [
 async def test_a_model_that_fails_leaves_the_case_uncertain(
     parts: Parts, agent: str, answer: Answer, reason: str
 ) -> None:
-    async with advised(parts, **{agent: in_turn(answer)}) as (house, _):
+    scripts: dict[str, Any] = {agent: in_turn(answer)}
+    async with advised(parts, **scripts) as (house, _):
         case = await house.after(SMALL)
 
         assert (case.status, case.reason, case.owner) == (Status.UNCERTAIN, reason, "support_lead")
@@ -311,9 +315,13 @@ PAY_THE_ATTACKER = call(
 PEEK_AT_THE_ATTACKER = call("payments_list", {"order_id": CAST[SMALL].order_id})
 
 
-async def test_a_model_that_obeys_the_ticket_cannot_change_who_or_what_or_how_much(parts: Parts) -> None:
+@pytest.mark.parametrize("marking", [True, False], ids=["marked", "unmarked"])
+async def test_a_model_that_obeys_the_ticket_cannot_change_who_or_what_or_how_much(
+    parts: Parts, *, marking: bool
+) -> None:
     obedient = in_turn(calls(PAY_THE_ATTACKER, PEEK_AT_THE_ATTACKER), structured(OBEDIENT_POLICY))
-    async with advised(parts, in_turn(structured(OBEDIENT_TRIAGE)), obedient) as (house, server):
+    triage = in_turn(structured(OBEDIENT_TRIAGE))
+    async with advised(parts, triage, obedient, marking=marking) as (house, server):
         case = await house.after(ATTACK)
 
         (asked,) = server.asked_by("Triage")
@@ -378,7 +386,8 @@ async def test_masked_values_and_other_agents_records_are_not_on_the_wire(parts:
     view = policy_role(parts).view
     nosy = replace(view, fields=(*view.fields, "customer.name", "customer.email", "ticket.subject"))
     parts = with_role(parts, replace(policy_role(parts), view=nosy))
-    async with advised(parts, policy=in_turn(look_up(SMALL), structured(POLICY))) as (house, server):
+    conversation = in_turn(look_up(SMALL), structured(POLICY))
+    async with advised(parts, policy=conversation, marking=True) as (house, server):
         scene = CAST[SMALL]
         await house.after(SMALL)
         customer = await read(house, "customers.get", customer_id=scene.customer_id)
@@ -394,7 +403,7 @@ async def test_masked_values_and_other_agents_records_are_not_on_the_wire(parts:
     assert shown["ticket"] == {"subject": MASK}
     assert MASK in policy[-1].answer_to("payments_list")
     (triage,) = server.asked_by("Triage")
-    assert json.loads(triage.data.removeprefix("DATA\n"))["ticket"]["body"] == ticket["body"]
+    assert json.loads(triage.data.removeprefix("DATA\n"))["ticket"]["body"] == {UNTRUSTED: ticket["body"]}
     assert all(ticket["body"] not in request.data for request in policy)
 
 

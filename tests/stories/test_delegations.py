@@ -244,6 +244,15 @@ async def test_nobody_lends_to_themselves_or_to_nobody(house: House, settings: S
             await lend(house, LEE, to)
 
 
+async def test_who_turns_out_to_be_the_lender_has_borrowed_nothing(house: House, settings: Settings) -> None:
+    await lend(house, LEE, NORA)
+    second_account = person("nora", human="lee")
+    now_working(settings, *without(NORA), second_account)
+
+    with pytest.raises(NotEligible):
+        await house.vote(await waiting(house, LEADS), second_account)
+
+
 @pytest.mark.parametrize("until", [timedelta(), -A_WEEK, LONGEST + timedelta(seconds=1)])
 async def test_a_delegation_ends_after_it_begins_and_not_too_late(house: House, until: timedelta) -> None:
     with pytest.raises(DelegationUnfit):

@@ -10,7 +10,7 @@ from graphs.acts import Acts
 from graphs.closing import NotEligible
 from graphs.settings import Settings
 from tests.house import FINN, LEE, House, ManualClock
-from tests.stories.reviewing import EVERYBODY, FAY, ask_instead, now_working, told, waiting
+from tests.stories.reviewing import EVERYBODY, FAY, ask_instead, now_working, person, told, waiting
 
 LEADS = "clean_120_00_1"
 TWO_OF_FINANCE = "{review: two, by: [{role: finance, people: 2}], due: 8h, risk: medium}"
@@ -44,6 +44,17 @@ async def test_whoever_has_signed_cannot_take_it_out_of_the_hands_of_the_others(
     await house.vote(review, FINN)
     with pytest.raises(NotEligible, match="signed already"):
         await acts.claim(review.id, FINN)
+    assert (await house.decided(review, FAY)).status is Status.CLOSED
+
+
+async def test_whoever_has_signed_signs_by_no_other_account(house: House, settings: Settings) -> None:
+    await ask_instead(house, TWO_OF_FINANCE)
+    review = await waiting(house, LEADS)
+    await house.vote(review, FINN)
+    second = person("finn_two", "finance", human="finn")
+    now_working(settings, *EVERYBODY, second)
+    with pytest.raises(NotEligible, match="signed already"):
+        await house.vote(review, second)
     assert (await house.decided(review, FAY)).status is Status.CLOSED
 
 

@@ -332,6 +332,7 @@ async def test_a_signature_that_was_not_used_yet_is_no_good_after_a_cancel(house
     case = await house.after(LARGE)
     await house.vote(await house.review(case.id), LEE)
     await WaysOut(house.parts).cancel_case(case.id, "Sent twice.", TESS)
+    assert await house.rows("SELECT id FROM commands WHERE done_at IS NULL") == []
 
     await house.work()
 
