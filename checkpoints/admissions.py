@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from checkpoints import schema
 from checkpoints.database import Transaction
@@ -45,7 +45,7 @@ _COLUMNS = [_TABLE.c[name] for name in Admission.__dataclass_fields__]
 async def last_admissions(tx: Transaction, systems: Collection[str]) -> list[Admission]:
     """The newest admission of each tool of these systems, in force or not, by the tool's name."""
     c = _TABLE.c
-    query = select(*_COLUMNS).distinct(c.tool).where(c.system.in_(systems))
+    query = select(*_COLUMNS).ext(distinct_on(c.tool)).where(c.system.in_(systems))
     rows = await tx.sql.execute(query.order_by(c.tool, c.admitted_at.desc(), c.id.desc()))
     return [_admission(row) for row in rows]
 
