@@ -1,11 +1,11 @@
-"""The tools file: systems outside by name, secrets by the names of variables, and every mistake with its place."""
+"""The tools file: systems outside, secrets by the names of variables, and every mistake with its place."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from graphs.outside import NOBODY, Outside
 from graphs.tools_file import ToolsFileUnfit, read_tools
@@ -50,13 +50,13 @@ WHOLE: dict[str, Any] = {
 
 def read(folder: Path, content: Any, environment: dict[str, str] | None = None) -> Outside:
     path = folder / "tools.yaml"
-    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    path.write_text(content if isinstance(content, str) else json.dumps(content))  # JSON is YAML
     return read_tools(path, ENVIRONMENT if environment is None else environment)
 
 
 def changed(*path: str, to: Any) -> dict[str, Any]:
     """The whole file with one thing in it otherwise."""
-    content: dict[str, Any] = yaml.safe_load(yaml.safe_dump(WHOLE))
+    content: dict[str, Any] = json.loads(json.dumps(WHOLE))
     place = content
     for name in path[:-1]:
         place = place.setdefault(name, {})
@@ -80,7 +80,7 @@ def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
     (bills,) = outside.sources
     assert (bills.name, bills.effect) == ("books.bills", Effect.READ)
     settings = outside.settings_of("stock.get_stock")
-    assert (settings.marking.open, settings.authority) == ({"sku"}, frozenset())
+    assert (settings.marking.open, settings.authority) == (frozenset({"sku"}), frozenset())
     assert outside.settings_of("stock.other").authority is None
 
 

@@ -242,6 +242,23 @@ async def test_who_may_not_admit_is_refused_and_on_the_record(
     assert [data["act"] for _, data in await told(house, "tool.denied")] == ["admit", "withdraw"]
 
 
+async def test_a_tool_whose_schema_has_no_end_is_named_and_not_admitted(
+    house: House, warehouse: Warehouse
+) -> None:
+    parts = {
+        f"d{n}": {"type": "object", "properties": {"a": {"$ref": f"#/$defs/d{n + 1}"}, "b": {"$ref": "#"}}}
+        for n in range(50)
+    }
+    bomb = {"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": parts}
+    warehouse.offer(STOCK, RESERVE | {"inputSchema": bomb})
+    (_, found) = await Admissions(house.parts).listed()
+    assert (found.name, found.state) == ("stock.reserve_stock", State.UNFIT)
+    assert found.offered is not None
+
+    with pytest.raises(ToolUnfit, match="too deep, or has too many parts"):
+        await Admissions(house.parts).admit(found.name, found.offered.digest, None, KEEPER)
+
+
 async def test_only_what_was_seen_is_admitted(house: House, warehouse: Warehouse) -> None:
     admissions = Admissions(house.parts)
     seen = {one.name: one.offered for one in await admissions.listed()}["stock.get_stock"]

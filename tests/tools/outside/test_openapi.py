@@ -249,7 +249,7 @@ PARAMETER = {"name": "q", "in": "query", "schema": {"type": "string"}}
         ({"parameters": {}}, "no list"),
         ({"requestBody": {"content": {"text/xml": {}}}}, "not there"),
         (
-            {"requestBody": BODY | {"content": {"application/json": {"schema": {"type": "array"}}}}},
+            {"requestBody": {"content": {"application/json": {"schema": {"type": "array"}}}}},
             "no plain",
         ),
         (
