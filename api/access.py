@@ -77,6 +77,7 @@ ROUTES = {
         "cancel_case",
         "list_connectors",
         "list_schedules",
+        "list_triggers",
         "add_schedule",
         "remove_schedule",
         "pause_schedule",

@@ -1,7 +1,6 @@
-"""Bodies: how large they may be, and that what they hold can be stored as it is."""
+"""Bodies: how large they may be, and of which type."""
 
 from collections.abc import Callable
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,8 +8,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 1024 * 1024
 """Bytes; a body of more is refused while it is being read."""
-MOST_NESTED = 100
-"""How deep JSON may be nested; Python's own limit would depend on who calls."""
 
 
 class WrongContentType(Exception):
@@ -66,29 +63,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return parts.pop() if parts else await receive()
 
     return replay
-
-
-def storable(value: Any) -> bool:
-    """Whether Postgres can keep this JSON unchanged: no NUL, no lone surrogates, not nested too deeply."""
-    level = [value]
-    for _ in range(MOST_NESTED):
-        if any(isinstance(item, str) and not _clean(item) for item in level):
-            return False
-        level = [part for item in level for part in _parts(item)]
-        if not level:
-            return True
-    return False
-
-
-def _clean(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def _parts(value: Any) -> list[Any]:
-    match value:
-        case dict():
-            return [*value.keys(), *value.values()]
-        case list():
-            return value
-        case _:
-            return []

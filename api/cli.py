@@ -11,6 +11,7 @@ from api.cli_case import explain, export
 from api.cli_exceptions import app as standstills
 from api.cli_halts import halts, release, stop
 from api.cli_log import log, verify
+from api.cli_new import new, workflows
 from api.cli_notices import notices
 from api.cli_people import people
 from api.cli_rollback import rollback
@@ -18,6 +19,7 @@ from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
 from api.cli_tables import rules
 from api.cli_tools import tools
+from api.cli_triggers import triggers
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, safe, say
@@ -27,14 +29,18 @@ from checkpoints.postgres_binaries import PostgresUnavailable
 from graphs.anchor_places import AnchorUnfit
 from graphs.dossier.shapes import DossierUnfit
 from graphs.halting import HaltAlreadyReleased, HaltUnfit
+from graphs.kit import KitUnfit
 from graphs.notify import NotifyFileUnfit
 from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
+from graphs.scaffold.layout import FolderUnfit, NameUnfit
 from graphs.settings import Settings, SettingUnfit
 from graphs.tools_file import ToolsFileUnfit
 from graphs.trace_post import TracingUnfit
+from graphs.trigger_file import TriggersFileUnfit
 from nodes.flags import SAYS, Flag
 from nodes.strict_yaml import TableUnfit
+from nodes.workflow import WorkflowUnfit
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
 SAYINGS = "approve, override, reject, escalate, request_info, break_glass or comment"
@@ -57,6 +63,9 @@ for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(schedules, name="schedules")
 app.add_typer(tools, name="tools")
+app.command()(triggers)
+app.add_typer(new, name="new")
+app.command()(workflows)
 
 
 _EXPECTED = (
@@ -64,8 +73,13 @@ _EXPECTED = (
     PostgresUnavailable,
     PeopleFileUnfit,
     NotifyFileUnfit,
+    TriggersFileUnfit,
     AnchorUnfit,
     TableUnfit,
+    KitUnfit,
+    WorkflowUnfit,
+    NameUnfit,
+    FolderUnfit,
     TracingUnfit,
     SettingUnfit,
     ToolsFileUnfit,

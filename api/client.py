@@ -185,6 +185,10 @@ class Client:
         """Remove a schedule."""
         return await self._call("DELETE", f"/schedules/{schedule_id}")
 
+    async def triggers(self) -> list[dict[str, Any]]:
+        """Every trigger, by name."""
+        return list((await self._call("GET", "/triggers"))["items"])
+
     async def _pages(self, path: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []
         params = {name: value for name, value in filters.items() if value is not None} | {"limit": 200}

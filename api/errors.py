@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 
 from api.access import Forbidden, Unauthenticated
 from api.bodies import LARGEST_BODY, WrongContentType
-from api.events import EventMalformed
 from api.rates import TooManyRequests
 from api.reviews import PreconditionMissing
 from api.shapes import ProblemOut
@@ -44,6 +43,7 @@ from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
 from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
+from graphs.envelope import EventMalformed
 from graphs.halting import HaltAlreadyReleased, HaltUnfit, NotAllowedToHalt
 from graphs.lending import DelegationUnfit
 from graphs.outcomes import EffectUnknown, TooManyOutcomes

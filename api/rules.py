@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Path, Response, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.access import Caller, TheParts
-from api.bodies import require_json, storable
+from api.bodies import require_json
 from api.cases import After, Limit
 from api.shapes import PageOut, RuleTableDetail, RuleTableOut
 from checkpoints import rule_tables
 from checkpoints.rule_tables import TableState
 from graphs.rule_changes import RuleChanges
+from graphs.storable import storable
 
 router = APIRouter(tags=["rules"])
 

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, status
 from pydantic import AwareDatetime, Field, model_validator
 
 from api.access import Caller, TheParts
-from api.bodies import require_json, storable
+from api.bodies import require_json
 from api.cases import Id
 from api.shapes import Shape
 from api.vote_bodies import Strict
 from checkpoints.schedules import Missed
 from graphs.schedules import Schedules, Wish
+from graphs.storable import storable
 
 router = APIRouter(tags=["schedules"])
 

@@ -43,6 +43,11 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201 - what --json is for
 
 
+def as_is(text: str) -> None:
+    """Print a text for another program on standard output, tabs and brackets as they are."""
+    print(text)  # noqa: T201 - what another program reads
+
+
 def safe(value: Any) -> Text:
     """Text from outside: no markup, and control characters made visible."""
     text = "" if value is None else str(value)
@@ -149,6 +154,27 @@ def refund_table(refunds: list[dict[str, Any]]) -> Table:
     return table
 
 
+def reply_table(replies: list[dict[str, Any]]) -> Table:
+    """Answers as the help desk has them."""
+    table = Table(title="Answers in the help desk", title_justify="left", header_style="bold")
+    for name in ("answer", "ticket", "customer", "template"):
+        table.add_column(name)
+    for reply in replies:
+        table.add_row(reply["reply_id"], reply["ticket_id"], reply["customer_id"], safe(reply["template"]))
+    return table
+
+
+def vendor_table(vendors: list[dict[str, Any]]) -> Table:
+    """Vendors as the register has them."""
+    table = Table(title="Vendors in the register", title_justify="left", header_style="bold")
+    for name in ("vendor", "name", "country", "status"):
+        table.add_column(name)
+    for vendor in vendors:
+        called = safe(vendor["legal_name"])
+        table.add_row(vendor["vendor_id"], called, vendor["country"], vendor["status"])
+    return table
+
+
 def show_verdict(verdict: dict[str, Any]) -> None:
     """One verdict as a story: what was said, then every row with what it saw."""
     table = verdict["table"]
@@ -179,6 +205,16 @@ def show_version(table: dict[str, Any]) -> None:
     state = table["state"].replace("_", " ")
     say(f"{table['tool']} {safe(table['version'])}: {state}, drafted by {table['drafted_by']}{decided}")
     say(f"  {table['digest']}  {safe(table['note'])}")
+
+
+def workflow_table(workflows: list[dict[str, Any]]) -> Table:
+    """Workflows, one a row: what starts them, who looks, what they may do, and by which tables."""
+    table = _table("Workflows", "workflow", "started by, agents", "tools, each by its table")
+    for one in workflows:
+        who = _lines(safe(one["event_type"]), *map(safe, one["agents"]))
+        deeds = zip(one["tools"], one["tables"], strict=True)
+        table.add_row(one["name"], who, _lines(*(safe(f"{tool} by {file}") for tool, file in deeds)))
+    return table
 
 
 def difference_table(cases: list[dict[str, Any]]) -> Table:

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from api.bodies import storable
 from checkpoints.canonical import canonical
 from checkpoints.votes import VoteKind
 from graphs.decisions import OverrideReason
+from graphs.storable import storable
 from nodes.edits import patch_to
 from nodes.shapes import Json
 

@@ -21,6 +21,7 @@ from graphs.notifier import Notifier
 from graphs.personal import PersonalData
 from graphs.reconciler import Reconciler
 from graphs.runner import Runner
+from graphs.triggers import trigger_rounds
 from graphs.wiring import Parts
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ async def run_worker(
         return await PersonalData(parts).forget(parts.retention)
 
     deadlines = Deadlines(parts)
-    async with asyncio.TaskGroup() as group:
+    async with trigger_rounds(parts) as triggers, asyncio.TaskGroup() as group:
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
         group.create_task(_every(pace.wake_every, Switch(parts).wake, stop))
         group.create_task(_every(pace.wake_every, Clockwork(parts).run, stop))
@@ -63,6 +64,8 @@ async def run_worker(
             group.create_task(_every(pace.anchor_every, Anchoring(parts).run, stop))
         for channel in parts.notify.channels:  # a round each, so that one that hangs holds up no other
             group.create_task(_every(pace.notify_every, partial(notifier.send_due, channel), stop))
+        for trigger in triggers:
+            group.create_task(_every(pace.watch_every, trigger.run, stop))
         group.create_task(work(app, stop, pace=pace, concurrency=concurrency, on_stop=runner.drain))
 
 

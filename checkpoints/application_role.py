@@ -29,6 +29,7 @@ TABLES = {
     **dict.fromkeys(("halts", "halt_waits"), _KEEP),
     "tool_admissions": _KEEP,
     "schedules": _ALL,
+    "triggers": _KEEP,
     "alembic_version": frozenset({"SELECT"}),
     **dict.fromkeys(("checkpoints", "checkpoint_blobs", "checkpoint_writes"), _ALL),
     **dict.fromkeys(("procrastinate_jobs", "procrastinate_workers"), _ALL),

@@ -56,6 +56,11 @@ WHERE c.id = %s AND c.status IN ('received', 'running', 'approved', 'executed') 
     SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.kind = 'gate' AND r.status = 'open')
 """
 _CLOSE = "UPDATE commands SET done_at = %s, outcome = %s WHERE id = %s AND done_at IS NULL"
+_DUE = """
+SELECT id FROM commands c WHERE done_at IS NULL AND (run_at IS NULL OR run_at <= %s) AND NOT EXISTS (
+    SELECT 1 FROM halt_waits w WHERE w.command_id = c.id AND w.woken_at IS NULL)
+ORDER BY created_at, id LIMIT 200
+"""
 _COLUMNS = [schema.commands.c[name] for name in Command.__dataclass_fields__]
 
 
@@ -87,6 +92,13 @@ async def open_commands(tx: Transaction, case_id: str) -> int:
     c = schema.commands.c
     query = select(c.id).where(c.case_id == case_id, c.done_at.is_(None))
     return len((await tx.sql.execute(query)).all())
+
+
+async def due_commands(tx: Transaction, at: datetime) -> list[str]:
+    """Ids of the commands to be carried out at this time, the oldest first; none that a halt puts off."""
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_DUE, (at,))
+        return [row["id"] for row in await cursor.fetchall()]
 
 
 async def finish_cause(tx: Transaction, dedupe_key: str, outcome: str, at: datetime) -> None:

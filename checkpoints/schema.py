@@ -308,3 +308,15 @@ tool_admissions = Table(
     Index(None, "tool", "admitted_at"),
     Index("tool_admissions_in_force_key", "tool", unique=True, postgresql_where="ended_at IS NULL"),
 )
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    json_column("mark"),
+    at_column("looked_at"),
+    at_column("wake_at"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    text_column("reason", nullable=True),
+    at_column("reason_at"),
+)

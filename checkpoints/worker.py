@@ -51,6 +51,7 @@ class Pace:
     look_every: timedelta = timedelta(seconds=5)
     anchor_every: timedelta = timedelta(minutes=5)
     settle_every: timedelta = timedelta(seconds=5)
+    watch_every: timedelta = timedelta(seconds=2)
 
 
 USUAL_PACE = Pace()

@@ -19,6 +19,7 @@ from checkpoints.database import Database, Transaction
 from checkpoints.rule_tables import tables_in_force
 from graphs.notify import Notify
 from graphs.people import People, PeopleFileUnfit
+from graphs.trigger_file import Triggers
 from nodes.shapes import Json
 from nodes.workflow import Workflow
 
@@ -30,12 +31,18 @@ _NOTHING: Json = {}
 
 
 def settled(
-    *, model: str | None, notify: Notify, workflows: Mapping[str, Workflow], standing: Standing
+    *,
+    model: str | None,
+    notify: Notify,
+    triggers: Triggers,
+    workflows: Mapping[str, Workflow],
+    standing: Standing,
 ) -> Json:
     """What does not change while a process runs."""
     return {
         "model": model or "playbook",
         "channels": sorted(channel.name for channel in notify.channels),
+        "triggers": {one.name: {"as": one.service, "digest": one.digest} for one in triggers.all},
         "workflows": {name: workflow.version for name, workflow in workflows.items()},
         "prompts": {
             name: {agent: role.prompt_digest for agent, role in workflow.agents.items()}

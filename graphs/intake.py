@@ -49,15 +49,23 @@ class Intake:
 
     parts: Parts
 
-    async def receive(self, event: CloudEvent, principal: Principal) -> tuple[Case, bool]:
+    async def receive(
+        self, event: CloudEvent, principal: Principal, *, attempt: str | None = None
+    ) -> tuple[Case, bool]:
         """The case of this event, and whether it is new.
+
+        Args:
+            event: the event.
+            principal: who sends it.
+            attempt: the id of its refusal, if it is refused, for whoever may try the same again: it is on the
+                record once.
 
         Raises:
             EventRefused: unknown type, data that does not fit, or records of somebody else. The refusal is
                 on the record.
         """
         if event.type == NEWS:
-            return await self._news(event, principal)
+            return await self._news(event, principal, attempt)
         async with self.parts.database.transaction() as tx:
             if (known := await case_of_event(tx, event.source, event.id)) is not None:
                 return known, False
@@ -68,12 +76,12 @@ class Intake:
             await self.parts.renew_tools()
             await self._check_scope(workflow, data)
         except EventRefused as refused:
-            await self._record_refusal(event, principal, refused)
+            await self.record_refusal(event, principal, refused, attempt=attempt)
             raise
         async with self.parts.database.transaction() as tx:
             return await self._open(tx, workflow, event, data, principal, depth=depth)
 
-    async def _news(self, event: CloudEvent, principal: Principal) -> tuple[Case, bool]:
+    async def _news(self, event: CloudEvent, principal: Principal, attempt: str | None) -> tuple[Case, bool]:
         """Tell a case that there is news: if it waits for somebody outside, it looks again; once an event."""
         name = str(uuid5(NAMESPACE_URL, f"news/{event.source}/{event.id}"))
         async with self.parts.database.transaction() as tx:
@@ -92,7 +100,7 @@ class Intake:
                     await set_going(tx, self.parts, found, principal.actor)
                 return await get_case(tx, case.id), True
         refused = EventRefused("unknown_case", "subject: there is no such case that you may tell of news")
-        await self._record_refusal(event, principal, refused)
+        await self.record_refusal(event, principal, refused, attempt=attempt)
         raise refused
 
     async def _depth(self, workflow: Workflow, event: CloudEvent, principal: Principal) -> int:
@@ -187,14 +195,17 @@ class Intake:
         """Put on the record that somebody sent what is no event at all."""
         await self._note(principal, reason="malformed", message=message)
 
-    async def _record_refusal(self, event: CloudEvent, principal: Principal, refused: EventRefused) -> None:
+    async def record_refusal(
+        self, event: CloudEvent, principal: Principal, refused: EventRefused, *, attempt: str | None = None
+    ) -> None:
+        """Put on the record that an event was refused; once, if the attempt has an id."""
         named = {"source": event.source, "id": event.id, "type": event.type}
         named |= {} if event.parent is None else {"parent": event.parent}
-        await self._note(principal, reason=refused.reason, **named)
+        await self._note(principal, attempt, reason=refused.reason, **named)
 
-    async def _note(self, principal: Principal, **data: str) -> None:
+    async def _note(self, principal: Principal, attempt: str | None = None, **data: str) -> None:
         note = Event(
-            id=self.parts.ids(),
+            id=attempt or self.parts.ids(),
             case_id=None,
             kind="event.refused",
             actor=principal.actor,

@@ -42,6 +42,7 @@ class Judged:
     own: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -70,6 +71,7 @@ class Kit:
     agents: Mapping[str, Mind]
     build: Callable[[], Any]
     derive: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
+    conclude: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
     derived: Mapping[str, type[BaseModel]] = field(default_factory=dict)
 
     def tables(self) -> tuple[TableSource, ...]:
@@ -93,6 +95,7 @@ class Kit:
             sources=self.sources,
             scope=self.scope,
             derive=self.derive,
+            conclude=self.conclude,
             derived=self.derived,
             rulings={ruling.table.tool: ruling for ruling in rulings},
             agents={
@@ -122,6 +125,7 @@ class Kit:
             own=one.own,
             apart=one.apart,
             hears=one.hears,
+            beside=one.beside,
             amount=one.amount,
             subjects=one.subjects,
         )

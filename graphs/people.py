@@ -142,6 +142,11 @@ class People:
         named = [person for person in self._content.people if f"{Kind.PERSON}:{person.id}" == actor]
         return _principal(named[0]) if named else None
 
+    def service(self, name: str) -> Principal | None:
+        """The service with this id, None if there is none any more; raises PeopleFileUnfit."""
+        self._refresh()
+        return next((_program(one) for one in self._content.services if one.id == name), None)
+
     def mailboxes(self, *, role: str | None = None, actor: str | None = None) -> list[Mailbox]:
         """Who holds a role, or is this actor, and has an address; raises PeopleFileUnfit."""
         self._refresh()
@@ -208,10 +213,7 @@ def _index(content: PeopleFile) -> dict[str, tuple[Principal, datetime]]:
         who = _principal(person)
         known |= {token.sha256: (who, token.expires_at) for token in person.tokens}
     for service in content.services:
-        what = Principal(
-            id=service.id, kind=Kind.SERVICE, name=service.name, scopes=frozenset(service.scopes)
-        )
-        known |= {key.sha256: (what, key.expires_at) for key in service.keys}
+        known |= {key.sha256: (_program(service), key.expires_at) for key in service.keys}
     return known
 
 
@@ -228,6 +230,10 @@ def _principal(person: Person) -> Principal:
         roles=frozenset(person.roles),
         human=person.human or person.id,
     )
+
+
+def _program(service: Service) -> Principal:
+    return Principal(id=service.id, kind=Kind.SERVICE, name=service.name, scopes=frozenset(service.scopes))
 
 
 def _require_unique(what: str, values: list[str]) -> None:

@@ -103,7 +103,71 @@ SAYS = {
     "no_delivery_date": Words("Nobody knows when the order was delivered.", _NOTHING, _MENDED),
     "nothing_to_refund": _RULES._replace(happened="Nothing is left to refund."),
     "exceeds_refundable": _RULES._replace(happened="It is more than is left to refund."),
+    "ticket_is_closed": _RULES._replace(happened="The ticket is closed."),
     "outside_window": _RULES._replace(happened="It is too late for a refund."),
+    "value_from_elsewhere": Words(
+        "The value is not what the agent found for this field.", _NOTHING, "Have an engineer look; cancel it."
+    ),
+    "account_not_active": _RULES._replace(happened="The account is closed, or merged into another."),
+    "equal_value": _RULES._replace(happened="The field says so already."),
+    "not_due": _RULES._replace(happened="Somebody has set the field lately."),
+    "ticket_closed": _RULES._replace(happened="The ticket is closed."),
+    # Incidents.
+    "incident_already_open": _RULES._replace(happened="An incident of the service is open already."),
+    "alert_is_noise": _RULES._replace(happened="The alert is noise: it is over, and nobody noticed."),
+    "severity_not_by_rule": Words("The severity is not the one of the rules.", _NOTHING, _BY_PEOPLE),
+    "severity_unchanged": _RULES._replace(happened="The incident is that severe already."),
+    "incident_not_open": _RULES._replace(happened="The incident is not open, or another case's."),
+    "alert_joined_before": _RULES._replace(happened="The alert belongs to an incident already."),
+    "nobody_is_called": _RULES._replace(happened="The escalation policy calls nobody for this."),
+    "nobody_on_call": Words(
+        "Nobody is on call for the service.",
+        "The incident is open, but nobody was called.",
+        "Find somebody, say so in the service catalogue, then retry.",
+    ),
+    "urgency_not_by_rule": Words("It is not the way of calling of the rules.", _NOTHING, _BY_PEOPLE),
+    "not_recommended": _RULES._replace(happened="The analyst does not recommend this."),
+    "restart_loop": Words("Restarts have not helped in the last hour.", _NOTHING, _BY_PEOPLE),
+    "deployment_not_live": _RULES._replace(happened="The deployment is not live, or has replaced nothing."),
+    "another_deployment": Words("The analyst means another deployment.", _NOTHING, _BY_PEOPLE),
+    "deployment_long_before": Words("The deployment was long before the alert.", _NOTHING, _BY_PEOPLE),
+    "task_not_planned": _RULES._replace(happened="This follow-up does not follow from the records."),
+    "followups_open": Words(
+        "Follow-up tasks of the incident are open.",
+        "The incident was not resolved.",
+        "It goes on when the team says that they are done.",
+    ),
+    "followups_overdue": Words(
+        "A follow-up task of the incident is overdue.",
+        "The incident was not resolved.",
+        "Have the team do it, or withdraw it; then retry. The case looks again every day.",
+    ),
+    "no_followups": Words("Nothing was learnt from the incident.", "It was not resolved.", _BY_PEOPLE),
+    "alert_still_fires": Words(
+        "The alert still fires.", "The incident was not resolved.", "It goes on when the alert is over."
+    ),
+    # Vendors.
+    "not_applied": _RULES._replace(happened="The vendor has no open application."),
+    "sanctions_hit": Words("The sanctions list names somebody like this vendor.", _NOTHING, _BY_PEOPLE),
+    "screening_risk": Words("The screening of this vendor is found risky.", _NOTHING, _BY_PEOPLE),
+    "dossier_incomplete": Words("Documents or details of the vendor are missing.", _NOTHING, _BY_PEOPLE),
+    "dossier_doubtful": Words("Something in the vendor's documents is in doubt.", _NOTHING, _BY_PEOPLE),
+    "span_unproven": Words("A value does not stand where the agent says it stands.", _NOTHING, _BY_PEOPLE),
+    "extraction_unsure": Words("The agent is not sure what a document says.", _NOTHING, _BY_PEOPLE),
+    "date_unreadable": Words("A date in a document cannot be read as one.", _NOTHING, _BY_PEOPLE),
+    "documents_contradict": Words("Two documents say different things.", _NOTHING, _BY_PEOPLE),
+    "strangers_paper": Words("A document speaks of somebody else than the vendor.", _NOTHING, _BY_PEOPLE),
+    "documents_missing": Words(
+        "The vendor was asked for what is missing.", _NOTHING, "Wait for the answer; retry once it is there."
+    ),
+    "vendor_silent": Words("The vendor did not answer in time.", _NOTHING, _BY_PEOPLE),
+    "asked_too_often": Words(
+        "The vendor was asked several times already.", "It was not asked again.", _BY_PEOPLE
+    ),
+    "nothing_to_ask": _RULES._replace(happened="There is nothing to ask the vendor for."),
+    "already_endorsed": _RULES._replace(happened="The account is endorsed already."),
+    "clearance_missing": Words("A department has not cleared these very documents.", _NOT_THIS, _BY_PEOPLE),
+    "account_not_endorsed": Words("The account is not endorsed.", _NOT_THIS, _BY_PEOPLE),
     # The gateway.
     "proposal_of_another_case": _STATE,
     "turned_down_in_this_case": _RULES._replace(
@@ -140,6 +204,7 @@ SAYS = {
     # Taking back.
     "nothing_to_undo": _RULES._replace(happened="There is nothing that could be taken back."),
     "window_over": _RULES._replace(happened="It is too late to take this back."),
+    "set_since": _RULES._replace(happened="Somebody has set it since."),
     "plan_stale": Words(
         "Something was done between the plan and the rollback.", "Nothing was taken back.", "Plan it anew."
     ),

@@ -85,6 +85,7 @@ class Settings:
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
         tools_file: `COUNTERSIGN_TOOLS`, which systems outside have tools for us; None is none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
+        triggers_file: `COUNTERSIGN_TRIGGERS`, which tables and folders cases begin from; None is from none.
         tracing: `LANGSMITH_…`, where traces of the work go.
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
             there; without it `log.key` in the home, made on first use.
@@ -105,6 +106,7 @@ class Settings:
     notify_file: Path | None = None
     tools_file: Path | None = None
     retention_file: Path | None = None
+    triggers_file: Path | None = None
     tracing: Tracing = Tracing()
     log_key: Path | None = None
     anchors: str | None = None
@@ -127,6 +129,7 @@ class Settings:
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
             tools_file=Path(env.get("COUNTERSIGN_TOOLS") or home / "tools.yaml"),
+            triggers_file=Path(env.get("COUNTERSIGN_TRIGGERS") or home / "triggers.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
             tracing=Tracing.from_environment(env),
             log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,

@@ -34,6 +34,7 @@ from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
 from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
+from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
 from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
@@ -43,7 +44,8 @@ from tools.contract import Tool
 from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
-from tools.sandbox.database import found, open_sandbox
+from tools.sandbox.database import open_sandbox
+from tools.sandbox.founding import found
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class Parts:
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
+    triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
     outside: Outside = NOBODY
     anchors: tuple[Anchor, ...] = ()
@@ -128,7 +131,7 @@ async def open_parts(
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
-            WorkflowUnfit, ToolsFileUnfit: each with one clear line.
+            WorkflowUnfit, NotifyFileUnfit, TriggersFileUnfit, ToolsFileUnfit: each with one clear line.
     """
     signer = signer_of(settings)
     anchors = read_anchors(settings.anchors, settings.anchor_private)
@@ -166,6 +169,7 @@ async def open_parts(
             sleep=sleep,
             retention=read_retention(settings.retention_file),
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
+            triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
             outside=outside,
             anchors=anchors,
@@ -173,7 +177,11 @@ async def open_parts(
             address_rate=settings.address_rate,
         )
         running = settled(
-            model=settings.model, notify=parts.notify, workflows=parts.workflows, standing=standing_
+            model=settings.model,
+            notify=parts.notify,
+            triggers=parts.triggers,
+            workflows=parts.workflows,
+            standing=standing_,
         )
         running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)

@@ -8,14 +8,15 @@ from nodes.ask import Node
 from nodes.context import Context
 from nodes.event import EventRefused
 from nodes.records import Records
-from nodes.retrieve import remembered
+from nodes.retrieve import OutOfScope, remembered
 from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from nodes.story import Story
+from tools.contract import ToolError
 
 
 def hand_over(event_type: str, data: Callable[[Records], Json]) -> Node:
-    """A node that opens the case of an event; outcome `done`, or `blocked` if the event is refused.
+    """A node that opens the case of an event; outcome `done`, or `blocked` if it cannot be opened.
 
     The data come from the case's records, read now, and never from the state. A step that is repeated after a
     crash finds the case that it has opened; whoever asked for this case has asked for that one.
@@ -26,9 +27,11 @@ def hand_over(event_type: str, data: Callable[[Records], Json]) -> Node:
         try:
             child = await context.open_case(story.step, event_type, data(await remembered(context)))
         except EventRefused as refused:
-            story.tell("case.hand_over_refused", type=event_type, reason=refused.reason)
-            result = {"reason": f"hand_over_{refused.reason}"}
-            return {"outcome": "blocked", "step": story.step, "result": result, "record": story.events}
+            return _blocked(story, event_type, f"hand_over_{refused.reason}")
+        except OutOfScope:
+            return _blocked(story, event_type, "out_of_scope")
+        except ToolError as failure:  # of this case's records, or of those that the other one needs
+            return _blocked(story, event_type, f"source_{failure.reason}")
         story.tell("case.handed_over", type=event_type, case=child)
         return {
             "outcome": "done",
@@ -39,3 +42,8 @@ def hand_over(event_type: str, data: Callable[[Records], Json]) -> Node:
         }
 
     return handed_over
+
+
+def _blocked(story: Story, event_type: str, reason: str) -> CaseState:
+    story.tell("case.hand_over_refused", type=event_type, reason=reason)
+    return {"outcome": "blocked", "step": story.step, "result": {"reason": reason}, "record": story.events}

@@ -159,6 +159,7 @@ class Judge:
         try:
             records = {**await self.records(case), **await self._undoing(case, proposal)}
             records |= await self._heard(case, proposal, ruling)
+            records |= self.workflow.conclude(records, self.clock())
             fitted, sources = await self._arguments(proposal, records)
             arguments = fitted.model_dump(mode="json")
             strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)
@@ -180,7 +181,7 @@ class Judge:
             sealed(fitted, self.sealing, proposal.tool),
             sources,
             workflow=self.workflow.name,
-            evidence=evidence_of(records, self.sealing),
+            evidence=evidence_of(_bound(ruling, records), self.sealing),
             rules={"table": verdict.table, "version": verdict.version, "digest": verdict.digest},
             expires_at=expires_at or self.clock() + GRANT_LIFE,
         )
@@ -298,6 +299,11 @@ class Judge:
         return Judgement(
             proposal=proposal, verdict=verdict, facts={}, action={}, digest="", records=records or {}
         )
+
+
+def _bound(ruling: Ruling, records: Records) -> Records:
+    """The records that a signature binds."""
+    return {name: record for name, record in records.items() if name not in ruling.beside}
 
 
 def _not_own(ruling: Ruling, records: Records, arguments: Json) -> list[str]:

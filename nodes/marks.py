@@ -1,6 +1,6 @@
 """Marks: how sensitive a model's fields are and how far they are to be trusted, and what masking leaves."""
 
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, get_args
@@ -43,7 +43,7 @@ def masked(value: Any, *, apart: bool = False) -> Any:
             return {name: _masked_field(value, name, apart=apart) for name in type(value).model_fields}
         case list() | tuple():
             return [masked(item, apart=apart) for item in value]
-        case datetime():
+        case date():  # or a datetime, which is one
             return value.isoformat()
         case StrEnum():
             return value.value

@@ -13,7 +13,7 @@ from nodes.facts import Fact, Facts
 from nodes.hours import Hours
 from nodes.limits import Limits
 from nodes.permissions import Permissions
-from nodes.records import Records, Source, View
+from nodes.records import Records, Source, View, no_records
 from nodes.rules import RuleTable
 from nodes.shapes import Json
 from nodes.windows import AGENT, LEDGER, Entry, Subject, Window, as_kept, counted, summed
@@ -42,6 +42,8 @@ class Ruling:
             deed is done to: a case does one deed to one thing, whatever its other arguments are.
         apart: arguments that tell one deed of the case from another, beside `own`.
         hears: agents whose findings are facts; a case in which one of them has said nothing is not judged.
+        beside: records that other deeds of the case change while this one waits for people: what is signed
+            does not bind them. Facts from them count all the same.
         amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
         subjects: whose deeds the table's windows measure, by name.
     """
@@ -53,6 +55,7 @@ class Ruling:
     own: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -140,7 +143,9 @@ class Workflow:
     Attributes:
         scope: pairs of references that must be equal: whose record is whose.
         derive: records computed from those that were read, by name.
-        derived: what each of them is.
+        conclude: records computed also from what agents have said, as far as the judge has heard them; what
+            rests on their word is `Said`.
+        derived: what each record that is derived or concluded is.
         rulings: by tool; a tool that is not in it can only be investigated.
         reviewer_view: what a reviewer is shown of the records.
         permissions: what people, agents, rule nodes, the judge and the gateway may do in this workflow.
@@ -168,6 +173,7 @@ class Workflow:
     hours: Hours | None = None
     reviewer_view: View
     build: Callable[[], Any]
+    conclude: Callable[[Records, datetime], Mapping[str, BaseModel]] = no_records
 
     def __post_init__(self) -> None:
         """Raise WorkflowUnfit if names clash, or a record could be anybody's."""

@@ -11,7 +11,8 @@ from psycopg import sql
 from checkpoints.database import open_database, parse_address, to_conninfo
 from checkpoints.embedded import APPLICATION, SUPERUSER, EmbeddedPostgres
 from checkpoints.migrate import migrate
-from tools.sandbox.database import found, open_sandbox
+from tools.sandbox.database import open_sandbox
+from tools.sandbox.founding import found
 
 OURS = "template_countersign"
 SANDBOX = "template_sandbox"

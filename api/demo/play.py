@@ -12,7 +12,7 @@ from typing import Any
 from rich.live import Live
 
 from api.client import Client, Problem
-from api.demo import refunds
+from api.demo import accounts, alerts, refunds, tickets, vendors
 from api.demo.scenario import Doors, Scenario
 from api.serve import serving, until_signal, working
 from api.show import console, progress_table, say
@@ -35,11 +35,11 @@ from graphs.wiring import Addresses, Parts, bring_up, kept_running, open_parts, 
 
 _NAMES = ("countersign_demo", "countersign_demo_sandbox")
 _LIFE = timedelta(days=1)
-_PATIENCE = timedelta(seconds=120)
+_PATIENCE = timedelta(seconds=240)
 _REFRESH = timedelta(milliseconds=300)
 _AT_REST = frozenset({"closed", "rejected", "escalated", "cancelled", "rolled_back"})
 
-SCENARIOS = (refunds.SCENARIO,)
+SCENARIOS = (refunds.SCENARIO, accounts.SCENARIO, tickets.SCENARIO, alerts.SCENARIO, vendors.SCENARIO)
 
 
 async def run_demo(settings: Settings, *, stay: bool) -> list[str]:
@@ -82,7 +82,7 @@ async def _open(stack: AsyncExitStack, settings: Settings) -> tuple[Parts, Doors
     parts = await stack.enter_async_context(open_parts(own))
     await stack.enter_async_context(working(parts))
     url = await stack.enter_async_context(serving(parts, host="127.0.0.1", port=0))
-    return parts, await stack.enter_async_context(_doors(url, tokens))
+    return parts, await stack.enter_async_context(_doors(url, where.sandbox, tokens))
 
 
 def _make_people(path: Path) -> dict[str, str]:
@@ -101,13 +101,13 @@ def _make_people(path: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _doors(url: str, tokens: dict[str, str]) -> AsyncIterator[Doors]:
+async def _doors(url: str, company: str, tokens: dict[str, str]) -> AsyncIterator[Doors]:
     async with AsyncExitStack() as stack:
         clients = {
             name: await stack.enter_async_context(Client(url, token)) for name, token in tokens.items()
         }
         shop = clients.pop("shop")
-        yield Doors(url=url, shop=shop, people=clients, tokens=tokens, began_at=utc_now())
+        yield Doors(url=url, company=company, shop=shop, people=clients, tokens=tokens, began_at=utc_now())
 
 
 async def _play(parts: Parts, doors: Doors) -> list[str]:

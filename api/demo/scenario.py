@@ -11,9 +11,14 @@ from nodes.shapes import Json
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Doors:
-    """The demo's API as its service and its people use it."""
+    """The demo's API as its service and its people use it.
+
+    Attributes:
+        company: the address of the sandbox company's database, for what happens outside.
+    """
 
     url: str
+    company: str
     shop: Client
     people: Mapping[str, Client]
     tokens: Mapping[str, str]

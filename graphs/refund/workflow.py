@@ -14,7 +14,8 @@ from graphs.refund.records import (
     refunds_so_far,
     reply_facts,
 )
-from graphs.refund.undoing import RetractionFacts, ReversalFacts, retraction_facts, reversal_facts
+from graphs.refund.undoing import ReversalFacts, reversal_facts
+from graphs.retraction import RetractionFacts, retraction_facts
 from nodes.records import Source, WindowStart
 from nodes.shapes import Json
 from nodes.windows import Subject

@@ -100,6 +100,7 @@ WRITTEN_BY_HAND = {
         "cancel_case",
         "list_connectors",
         "list_schedules",
+        "list_triggers",
         "add_schedule",
         "remove_schedule",
         "pause_schedule",

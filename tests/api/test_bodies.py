@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from api.bodies import LARGEST_BODY, MOST_NESTED, storable
+from api.bodies import LARGEST_BODY
+from graphs.storable import MOST_NESTED, storable
 from tests.api.door import Door, problem
 
 CHUNK = b" " * 64 * 1024

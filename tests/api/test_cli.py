@@ -28,6 +28,8 @@ COMMANDS = (
     "notices",
     "explain",
     "export",
+    "new",
+    "workflows",
     "log",
 )
 

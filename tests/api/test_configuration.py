@@ -57,7 +57,8 @@ async def test_what_was_loaded_first_is_on_the_record(parts: Parts, house: House
     refund = parts.workflows["refund"]
     assert set(found["people"]) == {"person:lee", "person:max", "person:finn"}
     assert (found["model"], found["channels"]) == ("playbook", [])
-    assert found["workflows"] == {"refund": "1"}
+    assert found["workflows"] == {name: one.version for name, one in parts.workflows.items()}
+    assert found["workflows"]["refund"] == "1"
     assert found["rules"]["refund"] == {tool: one.table.digest for tool, one in refund.rulings.items()}
     assert found["prompts"]["refund"] == {name: one.prompt_digest for name, one in refund.agents.items()}
     assert found["code"]["digest"] == code_digest()

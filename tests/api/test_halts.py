@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from checkpoints.cases import Status
+from graphs.catalogue import find_kits
 from graphs.people import PERSON_PREFIX, PeopleFile, Person, new_token, read_people, write_people
 from graphs.settings import Settings
 from tests.api.command import countersign
@@ -129,5 +130,6 @@ async def test_a_command_that_would_stop_nothing_says_so(settings: Settings) -> 
     wrong = await countersign("stop", "agent", "polcy", "--here", env=env)
 
     assert wrong.code == 1
-    assert wrong.complaint == "countersign: there is no agent 'polcy'; there are policy, triage"
+    agents = ", ".join(sorted(agent for kit in find_kits() for agent in kit.agents))
+    assert wrong.complaint == f"countersign: there is no agent 'polcy'; there are {agents}"
     assert (await countersign("stop", "everything", env=env)).code == 2

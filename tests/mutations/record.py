@@ -1,6 +1,6 @@
 """What guards the record, and what is personal in it."""
 
-from tests.mutations.mutation import API, BITES, CHECKS, NODES, Mutation, controls
+from tests.mutations.mutation import API, BITES, CHECKS, GRAPHS, NODES, Mutation, controls
 
 CONTROLS: list[Mutation] = [
     *controls(
@@ -112,6 +112,22 @@ CONTROLS: list[Mutation] = [
             "if erased:\n            await cursor.execute(_NEW_KEY, (key, case_id))",
             "if erased:\n            pass",
             (f"{CHECKS}/test_sealing.py",),
+        ),
+    ),
+    *controls(
+        "what people see",
+        "graphs/markup.py",
+        (
+            "no text becomes markup",
+            "autoescape=True",
+            "autoescape=False",
+            (f"{GRAPHS}/test_views.py",),
+        ),
+        (
+            "what is invisible is made visible",
+            "if unicodedata.category(letter) in _INVISIBLE else letter",
+            "if not letter else letter",
+            (f"{GRAPHS}/test_views.py",),
         ),
     ),
 ]

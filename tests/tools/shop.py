@@ -7,6 +7,7 @@ from typing import Any
 
 from tools.contract import Call, Tool
 from tools.sandbox.cast import Scene
+from tools.sandbox.crm.cast import AccountScene
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -70,3 +71,9 @@ def reply_to(scene: Scene) -> dict[str, object]:
         "template": "refund_done",
         "body": "We have refunded your order.",
     }
+
+
+def setting(scene: AccountScene, field: str = "industry", value: str = "retail") -> dict[str, object]:
+    """The arguments by which a field of a cast account is set, as it stands on the first day."""
+    what = {"account_id": scene.account_id, "field": field, "value": value}
+    return what | {"expected_version": scene.version(field)}

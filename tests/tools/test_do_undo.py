@@ -13,11 +13,24 @@ from psycopg.rows import dict_row
 
 from nodes.reversing import needs_people, undo_text
 from tests.house import ManualClock
-from tests.tools.shop import Shop, refund_of, reply_to
+from tests.tools.operations import (
+    GRADING,
+    JOINING,
+    OPENING,
+    RESOLVING,
+    ROLLING_BACK,
+    TASK,
+    taken_back,
+    withdrawn,
+)
+from tests.tools.shop import Shop, refund_of, reply_to, setting
+from tests.tools.vendor_office import activation_of, clearance_of, endorsement_of, request_to
 from tools.contract import Effect, RecordNotFound, Reversibility, Tool, ToolRefused, worst
 from tools.sandbox import sandbox_tools
 from tools.sandbox.cast import CAST
+from tools.sandbox.crm.cast import ACCOUNTS
 from tools.sandbox.database import open_sandbox
+from tools.sandbox.vendors.cast import CAST as VENDORS
 
 SCENE = CAST["clean_29_90_1"]
 
@@ -49,6 +62,52 @@ CONTRACTS = {
         remains={
             "ticket_replies": lambda row: row["status"] == "retracted" and row["retraction_key"] == "undo"
         },
+    ),
+    "crm.set_field": Contract(
+        deed=setting(ACCOUNTS["clean"]),
+        never={"account_id": ACCOUNTS["clean"].account_id, "field": "industry", "version": 999_999_999},
+        # the change stays in the field's history, as one that was taken back
+        remains={"crm_changes": lambda row: row["status"] == "restored" and row["restoring_key"] == "undo"},
+    ),
+    # incidents and tasks stay as withdrawn ones; what was done to an incident or a service, as taken back
+    "incidents.open": Contract(
+        deed=OPENING, never={"incident_id": "INC-999999999"}, remains={"incidents": withdrawn}
+    ),
+    "incidents.join": Contract(
+        deed=JOINING, never={"deed_id": "IN-999999999"}, remains={"incident_deeds": taken_back}
+    ),
+    "incidents.grade": Contract(
+        deed=GRADING, never={"deed_id": "IN-999999999"}, remains={"incident_deeds": taken_back}
+    ),
+    "incidents.resolve": Contract(
+        deed=RESOLVING, never={"deed_id": "IN-999999999"}, remains={"incident_deeds": taken_back}
+    ),
+    "deployments.rollback": Contract(
+        deed=ROLLING_BACK, never={"action_id": "SA-999999999"}, remains={"service_actions": taken_back}
+    ),
+    "tasks.create": Contract(
+        deed=TASK, never={"task_id": "FT-999999999"}, remains={"followup_tasks": withdrawn}
+    ),
+    # of a vendor's deeds the entry stays, as one that was taken back; nothing asks for those
+    "vendors.endorse_account": Contract(
+        deed=endorsement_of(VENDORS["clean_1"]),
+        never={"account_id": "A-999999999"},
+        remains={"vendor_accounts": lambda row: row["status"] == "revoked" and row["undo_key"] == "undo"},
+    ),
+    "vendors.record_clearance": Contract(
+        deed=clearance_of(VENDORS["clean_1"]),
+        never={"clearance_id": "L-999999999"},
+        remains={"vendor_clearances": lambda row: row["status"] == "withdrawn" and row["undo_key"] == "undo"},
+    ),
+    "vendors.activate": Contract(
+        deed=activation_of(VENDORS["known_account"]),
+        never={"activation_id": "N-999999999"},
+        remains={"vendor_activations": lambda row: row["status"] == "ended" and row["undo_key"] == "undo"},
+    ),
+    "vendors.request_information": Contract(
+        deed=request_to(VENDORS["clean_1"]),
+        never={"message_id": "M-999999999"},
+        remains={"vendor_messages": lambda row: row["status"] == "retracted" and row["undo_key"] == "undo"},
     ),
 }
 TABLES = """

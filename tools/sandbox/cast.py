@@ -17,7 +17,12 @@ _TIERS = ("standard", "silver", "gold")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """One customer, one order and one ticket about it, and what they are for."""
+    """One customer, one order and one ticket about it, and what they are for.
+
+    Attributes:
+        writer_id: who wrote the ticket, if not the order's customer.
+        about: whether the ticket names the order.
+    """
 
     number: int
     customer_id: str
@@ -28,10 +33,14 @@ class Scene:
     tier: str = "standard"
     account: str = "active"
     delivered_days_ago: int | None = 10
+    ordered_days_ago: int | None = None
     captures: int = 1
     refunded_minor: int = 0
     signal: str | None = None
     writer_id: str = ""
+    about: bool = True
+    ticket_status: str = "open"
+    subject: str = "Refund for {order}"
     message: str = _DAMAGED
 
     @property

@@ -1,11 +1,10 @@
-"""The sandbox company's own database: opened, founded, read and written."""
+"""The sandbox company's own database: opened, read and written."""
 
 import select
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Any, LiteralString, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, IsolationLevel, sql
@@ -14,14 +13,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from tools.contract import Arguments, Record, ToolRefused
 from tools.sandbox.faults import refused_or_unknown, unavailable, unknown
-from tools.sandbox.rows import Table
-from tools.sandbox.systems import SYSTEMS, System
 
 Connection: TypeAlias = AsyncConnection[Any]
 R = TypeVar("R", bound=Record)
 
-_FOUNDING = 7_243_001  # any number; it only has to be the same in every process that founds
-_FOUNDING_TAKES = "60s"
 _HOLD_KEY = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -116,51 +111,6 @@ def _settings(patience: timedelta) -> dict[str, str]:
         "lock_timeout": f"{milliseconds}ms",
         "statement_timeout": f"{2 * milliseconds}ms",
     }
-
-
-async def found(sandbox: Sandbox, *, seed: int = 20260101, as_of: datetime, customers: int = 600) -> None:
-    """Create the company's tables and fill them with its past up to `as_of`, unless that has been done.
-
-    One transaction under a lock: however many call it at once, and whenever one dies, the company is founded
-    once and whole. Raises psycopg.Error.
-    """
-    async with sandbox._transaction() as connection:  # noqa: SLF001 - founding belongs to the sandbox
-        await connection.execute(
-            "SELECT set_config('lock_timeout', %(t)s, true), set_config('statement_timeout', %(t)s, true)",
-            {"t": _FOUNDING_TAKES},
-        )
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_FOUNDING,))
-        for system in SYSTEMS:
-            await _create(connection, system)
-            if not await _filled(connection, system):
-                await _fill(connection, system.rows(seed, as_of, customers))
-                await connection.execute("ANALYZE")
-
-
-async def _create(connection: Connection, system: System) -> None:
-    cursor = await connection.execute("SELECT to_regclass(%s) IS NULL", (system.table,))
-    if await cursor.fetchone() == (True,):
-        schema = files(system.package).joinpath("schema.sql").read_bytes()
-        await connection.execute(schema)
-
-
-async def _filled(connection: Connection, system: System) -> bool:
-    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(system.table))
-    cursor = await connection.execute(query)
-    return await cursor.fetchone() == (True,)
-
-
-async def _fill(connection: Connection, tables: Iterable[Table]) -> None:
-    async with connection.cursor() as cursor:
-        for table in tables:
-            async with cursor.copy(_copy(table)) as copy:
-                for row in table.rows:
-                    await copy.write_row(row)
-
-
-def _copy(table: Table) -> sql.Composed:
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
 
 
 async def one(connection: Connection, record: type[R], query: LiteralString, *values: object) -> R | None:

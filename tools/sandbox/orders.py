@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tools.contract import Arguments, Call, Effect, Record, RecordNotFound, Tool
 from tools.money import AmountMinor, Currency
+from tools.sandbox.customers import CustomerId
 from tools.sandbox.database import Connection, Sandbox, exists, many, one
 
 OrderId = Annotated[str, Field(pattern=r"^O-[0-9]{6}$", max_length=8)]
@@ -45,15 +46,32 @@ class Order(Record):
     lines: tuple[OrderLine, ...] = ()
 
 
+class CustomerOrders(Record):
+    """What a customer has ordered, the newest first and without lines; of very many the newest hundred."""
+
+    customer_id: str
+    orders: tuple[Order, ...] = ()
+
+
 class GetOrder(Arguments):
     """Which order to get."""
 
     order_id: OrderId
 
 
+class ListOrders(Arguments):
+    """Whose orders to list."""
+
+    customer_id: CustomerId
+
+
 _GET = """
     SELECT order_id, customer_id, status, currency, total_minor, ordered_at, delivered_at
     FROM orders WHERE order_id = %s
+"""
+_OF_CUSTOMER = """
+    SELECT order_id, customer_id, status, currency, total_minor, ordered_at, delivered_at
+    FROM orders WHERE customer_id = %s ORDER BY ordered_at DESC, order_id DESC LIMIT 100
 """
 _LINES = "SELECT {columns} FROM order_lines WHERE order_id = %s ORDER BY line_no"
 
@@ -69,6 +87,11 @@ def orders_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             raise RecordNotFound(f"there is no order {arguments.order_id}")
         return order.model_copy(update={"lines": tuple(lines)})
 
+    async def of_customer(arguments: ListOrders, _call: Call) -> CustomerOrders:
+        async with sandbox.reading() as connection:
+            orders = await many(connection, Order, _OF_CUSTOMER, arguments.customer_id)
+        return CustomerOrders(customer_id=arguments.customer_id, orders=tuple(orders))
+
     return (
         Tool(
             name="orders.get",
@@ -78,6 +101,16 @@ def orders_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             arguments=GetOrder,
             result=Order,
             perform=get,
+            idempotent=True,
+        ),
+        Tool(
+            name="orders.of_customer",
+            version="1",
+            purpose="List what a customer has ordered: status, total and delivery, the newest first.",
+            effect=Effect.READ,
+            arguments=ListOrders,
+            result=CustomerOrders,
+            perform=of_customer,
             idempotent=True,
         ),
     )

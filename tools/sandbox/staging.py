@@ -1,5 +1,6 @@
 """The rows that put the cast on stage."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from tools.money import Money
@@ -17,14 +18,14 @@ from tools.sandbox.rows import (
 )
 
 
-def staged(as_of: datetime) -> Rows:
+def staged(as_of: datetime, cast: Mapping[str, Scene] = CAST) -> Rows:
     """The cast's rows on the day `as_of`."""
     rows = Rows()
-    for customer_id, scene in {scene.customer_id: scene for scene in CAST.values()}.items():
+    for customer_id, scene in {scene.customer_id: scene for scene in cast.values()}.items():
         rows.customers.append(_customer(as_of, customer_id, scene.tier, scene.account, scene.country))
-    for writer_id in sorted({scene.writer_id for scene in CAST.values() if scene.writer_id}):
+    for writer_id in sorted({scene.writer_id for scene in cast.values() if scene.writer_id}):
         rows.customers.append(_customer(as_of, writer_id, "standard", "active", "DE"))
-    for scene in CAST.values():
+    for scene in cast.values():
         _add_order(as_of, scene, rows)
         _add_payments(as_of, scene, rows)
         _add_signal(as_of, scene, rows)
@@ -47,6 +48,8 @@ def _customer(as_of: datetime, customer_id: str, tier: str, account: str, countr
 
 
 def _ordered_at(as_of: datetime, scene: Scene) -> datetime:
+    if scene.ordered_days_ago is not None:
+        return as_of - timedelta(days=scene.ordered_days_ago)
     if scene.delivered_days_ago is None:
         return as_of - timedelta(days=40)
     return as_of - timedelta(days=scene.delivered_days_ago + 4)
@@ -134,9 +137,9 @@ def _ticket(as_of: datetime, scene: Scene) -> TicketRow:
     return TicketRow(
         ticket_id=scene.ticket_id,
         customer_id=scene.ticket_customer_id,
-        order_id=scene.order_id,
-        subject=f"Refund for {scene.order_id}",
+        order_id=scene.order_id if scene.about else None,
+        subject=scene.subject.format(order=scene.order_id),
         body=scene.message.format(order=scene.order_id, money=money),
-        status="open",
+        status=scene.ticket_status,
         created_at=as_of - timedelta(minutes=scene.number),
     )

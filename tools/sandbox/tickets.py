@@ -5,10 +5,20 @@ from enum import StrEnum
 from typing import Annotated
 
 from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, RecordNotFound, Tool, Trust
+from tools.sandbox.customers import CustomerId
 from tools.sandbox.database import Sandbox, many, one
 from tools.sandbox.replies import Reply, TicketId, replies_tools, seen_at
 
-__all__ = ["GetTicket", "Reply", "Ticket", "TicketId", "TicketStatus", "tickets_tools"]
+__all__ = [
+    "CustomerTickets",
+    "GetTicket",
+    "ListTickets",
+    "Reply",
+    "Ticket",
+    "TicketId",
+    "TicketStatus",
+    "tickets_tools",
+]
 
 
 class TicketStatus(StrEnum):
@@ -32,15 +42,42 @@ class Ticket(Record):
     replies: tuple[Reply, ...] = ()
 
 
+class EarlierTicket(Record):
+    """A ticket as a list shows it: without its text."""
+
+    ticket_id: str
+    customer_id: str
+    order_id: str | None
+    subject: Annotated[str, Marked(field_class=FieldClass.PERSONAL, trust=Trust.UNTRUSTED)]
+    status: TicketStatus
+    created_at: datetime
+
+
+class CustomerTickets(Record):
+    """What a customer has written so far, the newest first; of very many the newest hundred."""
+
+    customer_id: str
+    tickets: tuple[EarlierTicket, ...] = ()
+
+
 class GetTicket(Arguments):
     """Which ticket to get."""
 
     ticket_id: TicketId
 
 
+class ListTickets(Arguments):
+    """Whose tickets to list."""
+
+    customer_id: CustomerId
+
+
 _GET = """
     SELECT ticket_id, customer_id, order_id, subject, body, status, created_at
     FROM tickets WHERE ticket_id = %s
+"""
+_OF_CUSTOMER = """
+    SELECT {columns} FROM tickets WHERE customer_id = %s ORDER BY created_at DESC, ticket_id DESC LIMIT 100
 """
 _REPLIES = "SELECT {columns} FROM ticket_replies WHERE ticket_id = %s ORDER BY created_at, reply_id"
 
@@ -57,6 +94,11 @@ def tickets_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
         seen = tuple(seen_at(reply, sandbox.now()) for reply in replies)
         return ticket.model_copy(update={"replies": seen})
 
+    async def of_customer(arguments: ListTickets, _call: Call) -> CustomerTickets:
+        async with sandbox.reading() as connection:
+            tickets = await many(connection, EarlierTicket, _OF_CUSTOMER, arguments.customer_id)
+        return CustomerTickets(customer_id=arguments.customer_id, tickets=tuple(tickets))
+
     return (
         Tool(
             name="tickets.get",
@@ -66,6 +108,16 @@ def tickets_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             arguments=GetTicket,
             result=Ticket,
             perform=get,
+            idempotent=True,
+        ),
+        Tool(
+            name="tickets.of_customer",
+            version="1",
+            purpose="List a customer's tickets: order, subject and status, the newest first.",
+            effect=Effect.READ,
+            arguments=ListTickets,
+            result=CustomerTickets,
+            perform=of_customer,
             idempotent=True,
         ),
         *replies_tools(sandbox),

@@ -1,15 +1,14 @@
 import asyncio
-from dataclasses import astuple
 
 import psycopg
 import pytest
 
 from tests.tools.shop import AS_OF
 from tools.contract import ToolRefused, ToolUnavailable
-from tools.sandbox.company import company
-from tools.sandbox.database import Sandbox, found, open_sandbox
+from tools.sandbox.database import Sandbox, open_sandbox
+from tools.sandbox.founding import found
 from tools.sandbox.rows import Rows
-from tools.sandbox.staging import staged
+from tools.sandbox.systems import SYSTEMS
 
 SMALL = 40
 
@@ -18,15 +17,16 @@ async def counts(sandbox: Sandbox) -> dict[str, int]:
     async with sandbox.reading() as connection:
         return {
             table: (await (await connection.execute(f"SELECT count(*) FROM {table}")).fetchone() or (0,))[0]  # noqa: S608 - our own names
-            for table in Rows.__dataclass_fields__
+            for table in expected(SMALL)
         }
 
 
 def expected(customers: int) -> dict[str, int]:
-    generated = company(seed=20260101, as_of=AS_OF, customers=customers)
-    names = Rows.__dataclass_fields__
-    sizes = zip(names, astuple(generated), astuple(staged(AS_OF)), strict=True)
-    return {name: len(past) + len(cast) for name, past, cast in sizes}
+    sizes = dict.fromkeys(Rows.__dataclass_fields__, 0)
+    for system in SYSTEMS:
+        for table in system.rows(20260101, AS_OF, customers):
+            sizes[table.name] = sizes.get(table.name, 0) + len(table.rows)
+    return sizes
 
 
 async def alter(url: str, statement: str) -> None:

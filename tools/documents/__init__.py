@@ -1,0 +1,1 @@
+"""Documents from outside: their text, page by page, within bounds."""

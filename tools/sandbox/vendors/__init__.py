@@ -1,0 +1,1 @@
+"""The vendor register of the sandbox company: applications, documents, screening, accounts, clearances."""

@@ -1,0 +1,156 @@
+"""Clearances: what legal, finance and procurement have said to a vendor's dossier, each for itself."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused, Undo
+from tools.sandbox.database import Sandbox, confirmed, exists, many, one
+from tools.sandbox.vendors.entries import Entries
+from tools.sandbox.vendors.register import GetVendor, VendorId
+
+ClearanceId = Annotated[str, Field(pattern=r"^L-[0-9]{5,12}$", max_length=14)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+Department = Literal["legal", "finance", "procurement"]
+WITHDRAWABLE = timedelta(days=90)
+
+
+class Clearance(Record):
+    """A department's word on a vendor.
+
+    Attributes:
+        dossier: the digest of the documents that it is about.
+    """
+
+    clearance_id: str
+    vendor_id: str
+    department: Department
+    dossier: str
+    status: Literal["cleared", "withdrawn"]
+    created_at: datetime
+
+
+class VendorClearances(Record):
+    """The clearances of a vendor that stand."""
+
+    vendor_id: str
+    clearances: list[Clearance]
+
+
+class RecordClearance(Arguments):
+    """Which department clears whom, on which documents."""
+
+    vendor_id: VendorId
+    department: Department
+    dossier: Digest
+
+
+class WithdrawClearance(Arguments):
+    """Which clearance to take back."""
+
+    clearance_id: ClearanceId
+
+
+_STANDING = """
+    SELECT {columns} FROM vendor_clearances WHERE vendor_id = %s AND status = 'cleared'
+    ORDER BY created_at, clearance_id
+"""
+_KNOWN = "SELECT FROM vendors WHERE vendor_id = %s"
+_INSERT = """
+    INSERT INTO vendor_clearances (vendor_id, department, dossier, status, created_at, idempotency_key)
+    VALUES (%s, %s, %s, 'cleared', %s, %s) RETURNING {columns}
+"""
+
+
+def clearances_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
+    """Reading, recording and withdrawing clearances."""
+    clearances = _Clearances(sandbox)
+    return (
+        Tool(
+            name="vendors.clearances",
+            version="1",
+            purpose="List what the departments have said to a vendor.",
+            effect=Effect.READ,
+            arguments=GetVendor,
+            result=VendorClearances,
+            perform=clearances.standing,
+            idempotent=True,
+        ),
+        Tool(
+            name="vendors.record_clearance",
+            version="1",
+            purpose="Record that a department clears a vendor on the documents it has seen.",
+            effect=Effect.WRITE,
+            arguments=RecordClearance,
+            result=Clearance,
+            perform=clearances.record,
+            idempotent=True,
+            find=clearances.entries.find,
+            undo=Undo(
+                tool="vendors.withdraw_clearance",
+                arguments=_clearance_id,
+                window=WITHDRAWABLE,
+                proven_for="1",
+            ),
+            authority=frozenset({"vendor_id", "department", "dossier"}),
+        ),
+        Tool(
+            name="vendors.withdraw_clearance",
+            version="1",
+            purpose="Take back a department's clearance of a vendor.",
+            effect=Effect.WRITE,
+            arguments=WithdrawClearance,
+            result=Clearance,
+            perform=clearances.withdraw,
+            idempotent=True,
+            find=clearances.entries.find_undone,
+            undone_outside="The department clears the vendor again.",
+            authority=frozenset({"clearance_id"}),
+        ),
+    )
+
+
+def _clearance_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
+    return {"clearance_id": Clearance.model_validate(result).clearance_id}
+
+
+class _Clearances:
+    """The deeds themselves, each one transaction that holds its key."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.entries = Entries(
+            sandbox=sandbox,
+            table="vendor_clearances",
+            id="clearance_id",
+            record=Clearance,
+            deed="vendors.record_clearance",
+            undoing="vendors.withdraw_clearance",
+            stands="cleared",
+            undone="withdrawn",
+            window=WITHDRAWABLE,
+        )
+
+    async def standing(self, arguments: GetVendor, _call: Call) -> VendorClearances:
+        async with self._sandbox.reading() as connection:
+            found = await many(connection, Clearance, _STANDING, arguments.vendor_id)
+        return VendorClearances(vendor_id=arguments.vendor_id, clearances=found)
+
+    async def record(self, arguments: RecordClearance, call: Call) -> Clearance:
+        """Write a department's word down, once a key."""
+        async with self._sandbox.writing("vendors.record_clearance", call.key) as connection:
+            done = await self.entries.made_under(connection, call.key)
+            if done is not None:
+                return confirmed(done, arguments)
+            if not await exists(connection, _KNOWN, arguments.vendor_id):
+                raise ToolRefused(f"there is no vendor {arguments.vendor_id}")
+            values = (arguments.vendor_id, arguments.department, arguments.dossier)
+            clearance = await one(connection, Clearance, _INSERT, *values, self._sandbox.now(), call.key)
+            assert clearance is not None  # INSERT … RETURNING answers with its row
+            return clearance
+
+    async def withdraw(self, arguments: WithdrawClearance, call: Call) -> Clearance:
+        """Take a department's word back, once."""
+        return await self.entries.take_back(arguments.clearance_id, call.key)
