@@ -18,6 +18,7 @@ from nodes.permissions import (
     CASES,
     PERSONAL_DATA,
     SCHEDULES,
+    TOOLS_OUTSIDE,
     Permission,
     Permissions,
     Role,
@@ -70,6 +71,7 @@ class _Person(_Strict):
     rolls_back: bool = False
     halts: list[HaltScope] = []
     schedules: bool = False
+    admits: bool = False
     includes: list[Name] = []
 
 
@@ -191,6 +193,7 @@ class RoleFile(_Strict):
                 (Verb.ERASE, PERSONAL_DATA, person.erases),
                 (Verb.ROLL_BACK, CASES, person.rolls_back),
                 (Verb.SCHEDULE, SCHEDULES, person.schedules),
+                (Verb.ADMIT, TOOLS_OUTSIDE, person.admits),
             )
             if may
         )
