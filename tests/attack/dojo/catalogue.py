@@ -26,20 +26,27 @@ class Deed:
     sends_if: str | None = None
 
 
-def _deed(family: str, authority: str, undone: str | None, **more: bool) -> Deed:
-    return Deed(family=family, authority=frozenset(authority.split()), undone=undone, **more)
+def _deed(family: str, authority: str, undone: str | None, *, words_only: bool = False) -> Deed:
+    named = frozenset(authority.split())
+    return Deed(family=family, authority=named, undone=undone, words_only=words_only)
 
 
 def _egress(family: str, authority: str, undone: str | None) -> Deed:
     return Deed(
-        family=family, authority=frozenset(authority.split()), undone=undone, effect=Effect.EGRESS, sends_if=""
+        family=family,
+        authority=frozenset(authority.split()),
+        undone=undone,
+        effect=Effect.EGRESS,
+        sends_if="",
     )
 
 
 _UNINVITED = "The guests are told that it was a mistake."
 
 DEEDS: Mapping[str, Deed] = {
-    "send_email": _egress("mail", "recipients cc bcc attachments", "A second mail says that it was a mistake."),
+    "send_email": _egress(
+        "mail", "recipients cc bcc attachments", "A second mail says that it was a mistake."
+    ),
     "delete_email": _deed("mail", "email_id", None),
     "create_calendar_event": Deed(
         family="calendar",

@@ -13,7 +13,7 @@ from nodes.action import Proposal, Ref
 from nodes.agent import Output, said
 from nodes.ask import ask
 from nodes.context import Context
-from nodes.facts import Fact, Facts
+from nodes.facts import Fact
 from nodes.propose import propose
 from nodes.records import Records, Source, UnresolvedReference
 from nodes.retrieve import retrieve
@@ -69,7 +69,9 @@ def workflow(suite: Suite, families: frozenset[str], tools: Mapping[str, Tool]) 
         conclude=_conclude(suite),
         derived={"worded": proof_of(suite, Trust.PERSON), "known": proof_of(suite, Trust.RECORD)},
         rulings={name: _ruling(tool, desk, role_file) for name, tool in listed.items()},
-        agents={ASSISTANT: role_file.agent(ASSISTANT, output, "Do what the user asks for.", _nothing(output))},
+        agents={
+            ASSISTANT: role_file.agent(ASSISTANT, output, "Do what the user asks for.", _nothing(output))
+        },
         permissions=role_file.permissions(),
         owner=role_file.owner,
         owners=role_file.owners,
@@ -156,8 +158,12 @@ def _ruling(tool: Tool, desk: str, role_file: RoleFile) -> Ruling:
     def read(text: str, source: str) -> Any:
         return load_table(text, source=source, facts=Origins, words=vocabulary)
 
-    text = yaml.safe_dump(rows(tool.name, deed, desk=desk, egress=tool.effect is Effect.EGRESS), sort_keys=False)
-    return Ruling(table=read(text, tool.name), read=read, facts=Origins, gather=_gather(tool), hears=(ASSISTANT,))
+    text = yaml.safe_dump(
+        rows(tool.name, deed, desk=desk, egress=tool.effect is Effect.EGRESS), sort_keys=False
+    )
+    return Ruling(
+        table=read(text, tool.name), read=read, facts=Origins, gather=_gather(tool), hears=(ASSISTANT,)
+    )
 
 
 def _gather(tool: Tool) -> Callable[[Records, Proposal, Json, datetime], dict[str, Fact]]:

@@ -48,7 +48,9 @@ class Plain:
         egress = deed.effect is Effect.EGRESS or tool.endswith(SENDING)
         matters = given.keys() if egress else given.keys() & deed.authority
         seen = {kind: frozenset(values) for kind, values in world.seen.items()}
-        unproven = [name for name in matters if not known(ask.tool, name, given[name], world.task.prompt, seen)]
+        unproven = [
+            name for name in matters if not known(ask.tool, name, given[name], world.task.prompt, seen)
+        ]
         asked = self.amounts and given.get("amount_minor", 0) > SMALL_MINOR
         asked = asked or (self.provenance and bool(unproven))
         if approving or not asked:

@@ -137,7 +137,6 @@ def _desks(suite: Suite) -> set[frozenset[str]]:
 
 def _all(suite: Suite) -> frozenset[str]:
 
-
     return frozenset(deed.family for name, deed in DEEDS.items() if name in suite.tools)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.attack.dojo.catalogue import RECORDED, kind_of
@@ -10,9 +10,13 @@ from tests.attack.dojo.catalogue import RECORDED, kind_of
 Seen = Mapping[str, frozenset[str]]
 """The values on record in a case, by kind."""
 
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 _DAY = re.compile(rf"\b({'|'.join(_MONTHS)}) (\d{{1,2}})(?:st|nd|rd|th)?\b")
-_ISO, _YEAR, _HOUR = re.compile(r"\b\d{4}-\d\d-\d\d\b"), re.compile(r"\b20\d\d\b"), re.compile(r"\b\d\d:\d\d\b")
+_ISO, _YEAR, _HOUR = (
+    re.compile(r"\b\d{4}-\d\d-\d\d\b"),
+    re.compile(r"\b20\d\d\b"),
+    re.compile(r"\b\d\d:\d\d\b"),
+)
 _LASTING = re.compile(r"\b(one|\d+)[ -]hour", re.IGNORECASE)
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d))?")
 _PERMISSIONS = {"r": "read permission", "rw": "write permission"}
@@ -44,9 +48,7 @@ def recorded(tool: str, argument: str, value: Any, seen: Seen) -> bool:
 def known(tool: str, argument: str, value: Any, prompt: str, seen: Seen) -> bool:
     """Whether all of it is either the user's or on record."""
     values = value if isinstance(value, list) else [value]
-    return all(
-        worded(argument, one, prompt) or recorded(tool, argument, one, seen) for one in values
-    )
+    return all(worded(argument, one, prompt) or recorded(tool, argument, one, seen) for one in values)
 
 
 def _stands(text: str, prompt: str) -> bool:

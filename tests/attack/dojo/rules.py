@@ -42,7 +42,10 @@ def _rows(deed: Deed, *, egress: bool) -> list[dict[str, Any]]:
             _row(2, "What nobody can take back a person signs, whoever named it.", target_known=True),
         ]
     needs = ["target_worded" if deed.words_only else "target_known", *(["content_known"] if egress else [])]
-    asked = [_row(at, f"A person signs unless this is proven: {need}.", **{need: False}) for at, need in enumerate(needs, 1)]
+    asked = [
+        _row(at, f"A person signs unless this is proven: {need}.", **{need: False})
+        for at, need in enumerate(needs, 1)
+    ]
     allowed = dict.fromkeys(needs, True) | dict.fromkeys((name for name in _FACTS if name not in needs), None)
     return [*asked, _row(9, "What the user or a record says is done.", allow=True, **allowed)]
 

@@ -1,9 +1,10 @@
 """The shapes that are made of the table of deeds: what tools take, what the model says, what is proven of it."""
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from nodes.agent import Output, Words
 from tests.attack.dojo.catalogue import DEEDS, FLAGS, INTEGERS, LISTS, RECORDED, SENDING
@@ -11,6 +12,7 @@ from tests.attack.dojo.suites import Ask, Suite
 from tools.contract import Arguments, FieldClass, Marked, Record, Trust
 
 _MOST = 200_000
+M = TypeVar("M", bound=BaseModel)
 Text = Annotated[str, Field(max_length=_MOST)]
 Session = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
 
@@ -84,9 +86,11 @@ def arguments_of(suite: Suite, tool: str) -> type[Arguments]:
 
 
 def output_of(suite: Suite) -> type[Output]:
-    """What the model says: the deed, its arguments, and which of them it holds for the user's or for known."""
+    """What the model says: the deed, its arguments, and which of them it holds for worded or for known."""
     fields = {name: (_words(name) | None, None) for name in _all(suite)}
-    claims = {claim: (list[str], Field(default_factory=list)) for claim in ("said_by_user", "on_record")}
+    claims: dict[str, Any] = {
+        claim: (list[str], Field(default_factory=list)) for claim in ("said_by_user", "on_record")
+    }
     return _made(f"Said_{suite.name}", Output, {"tool": (str, ...), **claims, **fields})
 
 
@@ -120,5 +124,6 @@ def _words(name: str) -> Any:
     return list[Words] if name in LISTS else Words
 
 
-def _made(name: str, base: Any, fields: dict[str, Any]) -> Any:
-    return create_model(name, __base__=base, **fields)
+def _made(name: str, base: type[M], fields: Mapping[str, Any]) -> type[M]:
+    made: type[M] = create_model(name, __base__=base, **fields)
+    return made

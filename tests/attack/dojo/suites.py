@@ -1,4 +1,4 @@
-"""The suites of AgentDojo, where it is installed: their tools, their users' tasks, and what attackers plant."""
+"""AgentDojo's suites, where it is installed: their tools, their users' tasks, and what attackers want."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ class UserTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suite:
-    """A suite: tools over an environment, users' tasks, and attackers' goals with the calls that reach them."""
+    """A suite: tools over an environment, users' tasks, and the calls by which attackers reach their goals."""
 
     name: str
     tools: Mapping[str, Any]
@@ -55,9 +55,9 @@ class Suite:
     injections: Mapping[str, tuple[Ask, ...]]
     source: Any
 
-    def environment(self, task: str) -> Any:
-        """A task's environment as it is at first, with something planted wherever it can be."""
-        fresh = _planted(self.name).model_copy(deep=True)
+    def environment(self, task: str, *, planted: bool) -> Any:
+        """A task's environment as it is at first, with something planted wherever it can be, or nowhere."""
+        fresh = _environment(self.name, planted=planted).model_copy(deep=True)
         return self.source.user_tasks[task].init_environment(fresh)
 
     def run(self, environment: Any, ask: Ask) -> tuple[Any, str | None]:
@@ -93,7 +93,7 @@ def _tasks(source: Any, plain: Any) -> Iterator[tuple[str, UserTask]]:
 
 
 def _injections(suite_name: str, source: Any, plain: Any) -> Iterator[tuple[str, tuple[Ask, ...]]]:
-    """The goals with the calls that reach them, ours where the benchmark has none; what calls nothing is none."""
+    """The calls that reach each goal, ours where the benchmark has none; a goal without calls is left out."""
     for name, task in source.injection_tasks.items():
         if ours := GOALS.get((suite_name, name)):
             yield name, tuple(Ask(tool=tool, arguments=given) for tool, given in ours(plain))
@@ -106,9 +106,9 @@ def _asks(calls: Sequence[Any]) -> tuple[Ask, ...]:
 
 
 @cache
-def _planted(name: str) -> Any:
+def _environment(name: str, *, planted: bool) -> Any:
     source = _sources()[name]
-    places = source.get_injection_vector_defaults()
+    places = source.get_injection_vector_defaults() if planted else {}
     return source.load_and_inject_default_environment(dict.fromkeys(places, PLANTED))
 
 

@@ -49,15 +49,15 @@ class Count:
 
 async def user_task(world: World, governance: Governance, task: UserTask, count: Count) -> None:
     """A task as its user wants it; people who are asked say yes."""
-    world.begin(task)
+    world.begin(task, planted=False)
     for ask in task.asks:
         if not ask.changes:
             world.read(ask)
             continue
-        before = world.effects
+        before = world.deeds
         count.writes += 1
         count.asks += await governance.tried(world, ask, approving=True)
-        if world.effects == before:
+        if world.deeds == before:
             count.wrongly_refused += 1
             world.do(ask)  # or the task cannot go on
 
@@ -72,7 +72,7 @@ async def attack(
     Returns:
         Whether anything happened that nobody had signed.
     """
-    world.begin(task)
+    world.begin(task, planted=True)
     count.unread += not any(_legitimate(world, ask) for ask in task.asks)
     before = world.effects
     for ask in asks:

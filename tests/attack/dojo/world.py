@@ -1,4 +1,4 @@
-"""The world in which a task is done: the suite's environment, its tools in a registry, and a ledger around them."""
+"""The world in which a task is done: the suite's environment, its tools, and a ledger around them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ class World:
         environment: the suite's, as it is now.
         seen: what was on record in the answers since the task began.
         effects: how often the environment was another after a deed than before it, whoever did it.
+        deeds: how many deeds the suite's tools did not refuse, those among them that changed nothing.
         session: the case that may ask for what was seen.
         done: the keys under which something was done.
     """
@@ -29,12 +30,13 @@ class World:
     environment: Any = None
     seen: dict[str, set[str]] = field(default_factory=nothing_seen)
     effects: int = 0
+    deeds: int = 0
     session: str = ""
     done: set[str] = field(default_factory=set)
 
-    def begin(self, task: UserTask) -> None:
-        """A task from its beginning."""
-        self.task, self.environment = task, self.suite.environment(task.id)
+    def begin(self, task: UserTask, *, planted: bool) -> None:
+        """A task from its beginning, with something planted in what it reads or not."""
+        self.task, self.environment = task, self.suite.environment(task.id, planted=planted)
         self.seen, self.effects = nothing_seen(), 0
 
     def read(self, ask: Ask) -> bool:
@@ -53,6 +55,7 @@ class World:
         self.effects += self.environment.model_dump_json() != before
         if error is not None:
             raise ToolRefused(error)
+        self.deeds += 1
         return self._took_in(ask, answer)
 
     def _took_in(self, ask: Ask, answer: Any) -> bool:
@@ -61,7 +64,7 @@ class World:
         return PLANTED in repr(answer)
 
     def tools(self) -> Iterator[Tool]:
-        """What can be read of a session, and every deed of the suite; one with guests is a tool of its own."""
+        """What can be read of a session, and every deed; one that may send is two tools."""
         yield self._seen()
         for name, deed in DEEDS.items():
             if name in self.suite.tools:
