@@ -22,6 +22,8 @@ from nodes.sealing import sealed
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolRefused
 
+RESERVED = ("/triggers/", "/schedules/", "/cases/")
+"""Sources of our own: who could send under them could take the place of a tick, a row or a child case."""
 NEWS = "com.countersign.case.informed"
 """The type of an event that tells the case in its `subject` that there is news outside; it carries none."""
 

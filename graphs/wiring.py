@@ -243,7 +243,7 @@ def proven(workflow: Workflow, registry: Registry) -> Workflow:
     Raises:
         OpenWorld, WorkflowUnfit, TableUnfit.
     """
-    require_closed(workflow.name, workflow.build())
+    require_closed(workflow.name, workflow.build(), workflow.rulings)
     require_rule_of_two(workflow, registry)
     return held_to_tools(workflow, registry)
 

@@ -18,12 +18,18 @@ def build() -> Builder:
     flow.step("propose", propose(propose_refund), {"ready": "judge"}, otherwise="uncertain", again="triage")
 
     # May it be done, and who must sign? Then do exactly what was signed.
-    flow.deed("refund", judge="judge", gate_="gate", then="tell")
+    flow.deed("refund", "payments.refund", judge="judge", gate_="gate", then="tell")
 
     # Tell the customer: an action like any other, judged and executed like any other.
     flow.step("tell", propose(propose_reply), {"ready": "judge_reply"}, otherwise="uncertain")
     flow.deed(
-        "send", judge="judge_reply", gate_=None, settle_="settle_reply", refused="escalated", then="closed"
+        "send",
+        "tickets.reply",
+        judge="judge_reply",
+        gate_=None,
+        settle_="settle_reply",
+        refused="escalated",
+        then="closed",
     )
 
     return flow.built()
