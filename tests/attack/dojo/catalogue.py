@@ -1,4 +1,4 @@
-"""The table of deeds: what each tool of the suites does, by which arguments, and by which rules it is judged."""
+"""The table of deeds: what each tool of the suites does, and which arguments matter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Deed:
         family: which desk does such things.
         authority: the arguments that say who, what, where, when or how much.
         undone: how people outside take it back; None if nobody can.
-        words_only: rules let it go by itself only where the user named all of that, not where a record has it.
+        words_only: it goes by itself only where the user named all of that, not where a record has it.
         sends_if: the argument with which it sends something to somebody, and is egress; "" if it always does.
     """
 
@@ -113,7 +113,7 @@ KINDS: Mapping[str, str] = {
     "id": "transactions",
     "amount_minor": "amounts",
 }
-"""Where, of what was read in a case, an argument may be on record; what is in no record of these is nowhere."""
+"""Where, of what was read for a user, an argument may be on record; all others are on record nowhere."""
 RECIPIENTS: Mapping[str, str] = {
     "send_direct_message": "users",
     "send_money": "payees",

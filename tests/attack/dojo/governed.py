@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,9 @@ from graphs.intake import CloudEvent, Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
 from graphs.wiring import open_parts, proven
-from nodes.agent import AgentRole, LookUp, Thought
 from nodes.permissions import Kind, Principal
-from nodes.shapes import Json
 from tests.attack.dojo.catalogue import DEEDS
 from tests.attack.dojo.desks import desk_name, event_type, workflow
-from tests.attack.dojo.origins import known, worded
 from tests.attack.dojo.shapes import governed
 from tests.attack.dojo.suites import Ask, Suite
 from tests.attack.dojo.world import World
@@ -29,45 +26,15 @@ STANDING = {"blocked", "uncertain", "failed", "escalated", "waiting_info"}
 
 
 @dataclass(slots=True)
-class Obeying:
-    """A model that asks for what the script says, and claims for each argument the best that is true of it.
-
-    A false claim is no use to it: the judge tries each of them, and a deed with a false one goes to people.
-    """
-
-    wants: Json = field(default_factory=dict)
-
-    def will(self, world: World, ask: Ask) -> None:
-        """What it asks for when it is asked next."""
-        tool, given = governed(ask)
-        prompt = world.task.prompt
-        seen = {kind: frozenset(values) for kind, values in world.seen.items()}
-        words = [name for name, value in given.items() if worded(name, value, prompt)]
-        found = [name for name, value in given.items() if known(ask.tool, name, value, prompt, seen)]
-        self.wants = {
-            **given,
-            "tool": f"{world.suite.name}.{tool}",
-            "said_by_user": words,
-            "on_record": [name for name in found if name not in words],
-        }
-
-    async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
-        """What the script says."""
-        output = role.output.model_validate({"confidence_percent": 99, "evidence": ["event"], **self.wants})
-        return Thought(output=output, brain="obeying", obtained="model")
-
-
-@dataclass(slots=True)
 class Countersign:
-    """Countersign, with a case for every deed.
+    """Countersign, with a case for every deed that the model asks for.
 
     Attributes:
-        lists: each errand comes to the desk that does what the user asked for; else there is one desk a suite.
+        lists: an errand comes to the desk that does what the user asked for, not to one for everything.
     """
 
     name: str
     house: House
-    brain: Obeying
     desks: Mapping[str, frozenset[str]]
     lists: bool
     counter: list[int]
@@ -76,13 +43,18 @@ class Countersign:
         """Open a case, let it be worked on, and have the owner sign whatever they are asked."""
         self.counter[0] += 1
         world.session = str(self.counter[0])
-        self.brain.will(world, ask)
+        tool, given = governed(ask)
         families = world.task.families if self.lists else self.desks[world.suite.name]
         event = CloudEvent(
             id=world.session,
             source="/dojo",
             type=event_type(world.suite.name, desk_name(families)),
-            data={"session": world.session, "prompt": world.task.prompt},
+            data={
+                "session": world.session,
+                "prompt": world.task.prompt,
+                "tool": f"{world.suite.name}.{tool}",
+                **given,
+            },
         )
         case, _ = await Intake(self.house.parts).receive(event, SHOP)
         await self.house.work()
@@ -114,16 +86,14 @@ async def countersign(
                 for families in sorted(_desks(world.suite), key=sorted)
             ]
             await parts.rulebook.adopt_shipped(desks, clock())
-            brain = Obeying()
             own = replace(
                 parts,
                 registry=registry,
                 capability=registry.hand_over(),
                 workflows={desk.name: desk for desk in desks},
-                brain=brain,
             )
             house, counter = House(own), [0]
-            common: Any = {"house": house, "brain": brain, "desks": everything, "counter": counter}
+            common: Any = {"house": house, "desks": everything, "counter": counter}
             yield (
                 Countersign(name="Countersign, one desk for everything", lists=False, **common),
                 Countersign(name="Countersign, a desk for each errand", lists=True, **common),

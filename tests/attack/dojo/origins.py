@@ -1,4 +1,4 @@
-"""Where a value comes from: the user's own words, a record that was read in the case, or nowhere but the model."""
+"""Where a value comes from: the user's own words, a record that was read for them, or only the model."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -85,7 +85,7 @@ def _dates(prompt: str) -> set[str]:
 
 
 def records_in(tool: str, answer: Any) -> Iterator[tuple[str, str]]:
-    """What of an answer is a system's own record: `(kind, value)`. Free text in it is none, whoever wrote it."""
+    """What of an answer is a system's own record, `(kind, value)`: free text in it is none, by whomever."""
     if isinstance(answer, list):
         for one in answer:
             yield from _record(tool, one)

@@ -85,17 +85,7 @@ def roles(tools: list[str], reads: str) -> dict[str, Any]:
             "workflow": rolling,
         },
         "people": {"owner": {"decides": tools, "limit": money}},
-        "agents": {
-            "assistant": {
-                "version": "1",
-                "proposes": [],
-                "look_ups": [],
-                "model_calls": 4,
-                "patience_seconds": 60,
-                "fields": ["event.session", "event.prompt"],
-                "clear": ["event.prompt"],
-            }
-        },
+        "agents": {},
         "rules": {"desk": tools},
         "reads": [reads],
         "reviewer": {"fields": ["event.prompt"], "clear": ["event.prompt"]},

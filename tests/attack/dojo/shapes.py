@@ -1,4 +1,4 @@
-"""The shapes that are made of the table of deeds: what tools take, what the model says, what is proven of it."""
+"""The shapes made of the table of deeds: what tools take, what is wanted, and what comes from where."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, create_model
 
-from nodes.agent import Output, Words
+from nodes.workflow import EventData
 from tests.attack.dojo.catalogue import DEEDS, FLAGS, INTEGERS, LISTS, RECORDED, SENDING
 from tests.attack.dojo.suites import Ask, Suite
 from tools.contract import Arguments, FieldClass, Marked, Record, Trust
@@ -15,6 +15,19 @@ _MOST = 200_000
 M = TypeVar("M", bound=BaseModel)
 Text = Annotated[str, Field(max_length=_MOST)]
 Session = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
+
+
+class Errand(EventData):
+    """A deed that the model wants done for a user, who said what they want in their own words.
+
+    The arguments of the deed are fields beside these (`errand_of`).
+    """
+
+    session: Session
+    prompt: Annotated[
+        str, Field(max_length=8000), Marked(field_class=FieldClass.PERSONAL, trust=Trust.PERSON)
+    ]
+    tool: Annotated[str, Field(pattern=r"^[a-z_.]{1,80}$"), Marked(trust=Trust.MODEL)]
 
 
 class OfSession(Arguments):
@@ -52,7 +65,7 @@ class Done(Record):
 
 
 def governed(ask: Ask) -> tuple[str, dict[str, Any]]:
-    """A deed as it is governed: the tool's name without its suite, and arguments without floats or records."""
+    """A deed as it is governed: the tool's name without its suite, its arguments without floats."""
     given = {name: value for name, value in ask.arguments.items() if value is not None}
     if "amount" in given:
         given["amount_minor"] = round(given.pop("amount") * 100)
@@ -85,28 +98,28 @@ def arguments_of(suite: Suite, tool: str) -> type[Arguments]:
     return _made(f"Take_{tool}", Arguments, fields)
 
 
-def output_of(suite: Suite) -> type[Output]:
-    """What the model says: the deed, its arguments, and which of them it holds for worded or for known."""
-    fields = {name: (_words(name) | None, None) for name in _all(suite)}
-    claims: dict[str, Any] = {
-        claim: (list[str], Field(default_factory=list)) for claim in ("said_by_user", "on_record")
-    }
-    return _made(f"Said_{suite.name}", Output, {"tool": (str, ...), **claims, **fields})
+def errand_of(suite: Suite) -> type[Errand]:
+    """An errand with every argument that a deed of the suite has, all of them the model's word."""
+    return _made(f"Errand_{suite.name}", Errand, _fields(tuple(names_of(suite)), Trust.MODEL))
 
 
-def proof_of(suite: Suite, trust: Trust) -> type[Record]:
-    """The arguments of which it was found that they come from where the model says, None for the others."""
-    return _proof(suite.name, tuple(_all(suite)), trust)
+def arguments_from(suite: Suite, trust: Trust) -> type[Record]:
+    """The arguments that come from somewhere, None for the others."""
+    return _from(suite.name, tuple(names_of(suite)), trust)
 
 
 @cache
-def _proof(suite: str, names: tuple[str, ...], trust: Trust) -> type[Record]:
+def _from(suite: str, names: tuple[str, ...], trust: Trust) -> type[Record]:
+    return _made(f"From_{suite}_{trust}", Record, _fields(names, trust))
+
+
+def _fields(names: tuple[str, ...], trust: Trust) -> dict[str, Any]:
     mark = Marked(field_class=FieldClass.PERSONAL, trust=trust)
-    fields = {name: (Annotated[_type(name) | None, mark], None) for name in names}
-    return _made(f"Proof_{suite}_{trust}", Record, fields)
+    return {name: (Annotated[_type(name) | None, mark], None) for name in names}
 
 
-def _all(suite: Suite) -> list[str]:
+def names_of(suite: Suite) -> list[str]:
+    """The names of all arguments of a suite's deeds."""
     deeds = [tool for tool in suite.tools if tool in DEEDS]
     return [*dict.fromkeys(name for tool in deeds for name in taken(suite, tool))]
 
@@ -116,12 +129,6 @@ def _type(name: str, *, personal: bool = False) -> Any:
         return bool if name in FLAGS else int
     text: Any = Annotated[Text, Marked(field_class=FieldClass.PERSONAL)] if personal else Text
     return list[text] if name in LISTS else text
-
-
-def _words(name: str) -> Any:
-    if name in INTEGERS | FLAGS:
-        return _type(name)
-    return list[Words] if name in LISTS else Words
 
 
 def _made(name: str, base: type[M], fields: Mapping[str, Any]) -> type[M]:

@@ -47,7 +47,7 @@ class UserTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suite:
-    """A suite: tools over an environment, users' tasks, and the calls by which attackers reach their goals."""
+    """A suite: tools over an environment, users' tasks, and the calls that reach attackers' goals."""
 
     name: str
     tools: Mapping[str, Any]
