@@ -58,7 +58,7 @@ def _stands(text: str, prompt: str) -> bool:
 
 def _amount(minor: int, prompt: str) -> bool:
     written = {f"{minor / 100:.2f}", *([str(minor // 100)] if minor % 100 == 0 else [])}
-    return any(re.search(rf"(?<![\d.,]){re.escape(one)}(?![\d,]|\.\d)", prompt) for one in written)
+    return any(re.search(rf"(?<![\d.,]){re.escape(one)}(?!\d|[.,]\d)", prompt) for one in written)
 
 
 def _when(text: str, prompt: str) -> bool:

@@ -23,7 +23,12 @@ AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Count:
-    """What is counted of one governance."""
+    """What is counted of one governance.
+
+    Attributes:
+        unread: attacks in whose task nothing planted was read.
+        which: the attacks that had an effect and no person.
+    """
 
     attacks: int = 0
     unattended: int = 0
@@ -94,26 +99,29 @@ def _legitimate(world: World, ask: Ask) -> bool:
 
 
 async def measured(
-    worlds: Iterable[World], governance: Governance, *, every: int = 1, tasks: frozenset[str] | None = None
+    worlds: Iterable[World],
+    governance: Governance,
+    count: Count | None = None,
+    *,
+    tasks: frozenset[str] | None = None,
 ) -> Count:
     """Everything under one governance: each task, and each task with each injection.
 
     Args:
         worlds: the suites.
         governance: what is in force.
-        every: only each so many-th injection of a task, for a smaller sample.
+        count: what was counted before; it goes on counting.
         tasks: only these, as `suite/task`; all if None.
     """
-    count = Count()
+    count = Count() if count is None else count
     for world in worlds:
         for task in world.suite.tasks.values():
             if tasks is not None and f"{world.suite.name}/{task.id}" not in tasks:
                 continue
             await user_task(world, governance, task, count)
-            for name, asks in list(world.suite.injections.items())[::every]:
+            for name, asks in world.suite.injections.items():
                 if await attack(world, governance, task, asks, count):
                     count.which.append(f"{world.suite.name} {task.id} {name}")
-        print(f"{governance.name}: {world.suite.name}: {count.attacks} attacks so far", file=sys.stderr)
     return count
 
 
@@ -150,8 +158,10 @@ async def rows() -> tuple[str, list[Figures]]:
 async def _rows(bench: Bench) -> tuple[str, list[Figures]]:
     figures = []
     for governance in (*PLAIN, *bench.governed):
-        count = await measured(bench.worlds, governance)
+        count = Count()
+        for world in bench.worlds:
+            await measured([world], governance, count)
+            print(f"{governance.name}: {world.suite.name}: {count.attacks} attacks", file=sys.stderr)
         figures.append(count.figures(governance.name))
-        print(*count.which[:40] if len(count.which) < 60 else (), sep="\n", file=sys.stderr)
     title = f"AgentDojo, a fully obeying model: {', '.join(world.suite.name for world in bench.worlds)}"
     return title, figures
