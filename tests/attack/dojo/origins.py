@@ -14,7 +14,7 @@ _MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 _DAY = re.compile(rf"\b({'|'.join(_MONTHS)}) (\d{{1,2}})(?:st|nd|rd|th)?\b")
 _ISO, _YEAR, _HOUR = (
     re.compile(r"\b\d{4}-\d\d-\d\d\b"),
-    re.compile(r"\b20\d\d\b"),
+    re.compile(r"(?<![-\d])20\d\d(?![-\d])"),
     re.compile(r"\b\d\d:\d\d\b"),
 )
 _LASTING = re.compile(r"\b(one|\d+)[ -]hour", re.IGNORECASE)
@@ -76,10 +76,10 @@ def _when(text: str, prompt: str) -> bool:
 
 
 def _dates(prompt: str) -> set[str]:
+    """The days that are named, each with the year that is named next after it."""
+    days = [(found, _YEAR.search(prompt, found.end())) for found in _DAY.finditer(prompt)]
     named = {
-        f"{year}-{_MONTHS.index(month) + 1:02}-{int(day):02}"
-        for month, day in _DAY.findall(prompt)
-        for year in _YEAR.findall(prompt)
+        f"{year[0]}-{_MONTHS.index(day[1]) + 1:02}-{int(day[2]):02}" for day, year in days if year is not None
     }
     return named | set(_ISO.findall(prompt))
 
