@@ -44,6 +44,17 @@ SAYS = {
     "tool_refused": _SYSTEM,
     "record_not_found": Words("A record that is needed is not there.", _NOTHING, _MENDED),
     "unknown_tool": Words("A tool that is needed is not installed.", _NOTHING, _MENDED),
+    "tool_not_admitted": Words(
+        "A tool from outside is needed that nobody has admitted.",
+        _NOTHING,
+        "Have whoever may look at it and admit it (countersign tools), then retry.",
+    ),
+    "tool_changed": Words(
+        "A tool from outside is no longer what was admitted.",
+        _NOTHING,
+        "Have whoever may look at the difference and admit it anew (countersign tools), then retry.",
+    ),
+    "tool_not_reached": _SYSTEM._replace(happened="The system could not be reached."),
     "no_capability": Words(
         "A tool was called past the gateway.", _NOTHING, "Have an engineer look; cancel it."
     ),

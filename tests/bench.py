@@ -46,6 +46,7 @@ REVIEWED = range(2 * ROUNDS + 4, 2 * ROUNDS + 4 + bench_reviews.CASES)
 STEPS = (
     "retrieve",
     "triage",
+    "suspect",
     "assess",
     "propose",
     "judge",

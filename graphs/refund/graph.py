@@ -11,9 +11,12 @@ def build() -> Builder:
     """The uncompiled graph; whoever runs it compiles it with a checkpointer."""
     flow = Flow()
 
-    # What is this about? Read the records, then let two agents look at what their roles may see.
+    # What is this about? Read the records, then let three agents look at what their roles may see.
     flow.step("retrieve", retrieve, {"ready": "triage", "rejected": "rejected"})
-    flow.step("triage", ask("triage"), {"ready": "assess", "blocked": "blocked"}, otherwise="uncertain")
+    flow.step("triage", ask("triage"), {"ready": "suspect", "blocked": "blocked"}, otherwise="uncertain")
+    flow.step(
+        "suspect", ask("fraud_analyst"), {"ready": "assess", "blocked": "blocked"}, otherwise="uncertain"
+    )
     flow.step("assess", ask("policy"), {"ready": "propose", "blocked": "blocked"}, otherwise="uncertain")
     flow.step("propose", propose(propose_refund), {"ready": "judge"}, otherwise="uncertain", again="triage")
 
