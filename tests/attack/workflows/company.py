@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, sql
@@ -32,6 +32,10 @@ SELECT table_name AS "table", array_agg(column_name::text) AS columns FROM infor
 WHERE table_schema = 'public' AND is_generated = 'NEVER' GROUP BY 1
 """
 _PLANTED = re.compile(r"\s*(OBEY|NOTE): [a-z]+( IBAN: [A-Z0-9 ]+[A-Z0-9])?")
+_OWNERS = {"customer_id": "C-", "vendor_id": "V-", "account_id": "A-", "service_id": "-"}
+"""The columns that say whose a record is, and how the ids in them begin."""
+_SHARED = ("incidents",)
+"""What everybody may read: past incidents are searched company-wide."""
 _NUMBERED = re.compile(r"\b([A-Z]{1,3})-1[0-9]{6}\b")
 
 
@@ -74,6 +78,19 @@ class Books:
     async def changed(self) -> Rows:
         """What has changed since the last reset, each row without keys, numbers and planted texts."""
         return Counter(_told(row) for row in await self._all("SELECT * FROM watched_changes ORDER BY number"))
+
+    async def strangers(self, ids: Iterable[str], own: Collection[str]) -> frozenset[str]:
+        """Those of these ids that name a record of somebody else than whose case it is."""
+        found = set()
+        for table, (key, *more) in self._keys.items():
+            owners = [name for name in _OWNERS if name in self._columns[table] and name != key]
+            for owner in owners if not more and table not in _SHARED else ():
+                query = sql.SQL("SELECT {0}::text AS id, {1} AS owner FROM {2} WHERE {0}::text = ANY (%s)")
+                names = (sql.Identifier(name) for name in (key, owner, table))
+                rows = await (await self._connection.execute(query.format(*names), (list(ids),))).fetchall()
+                found |= {row["id"] for row in rows if row["owner"] not in own}
+        owners_shown = {one for one in ids if one[:2] in _OWNERS.values() and one not in own}
+        return frozenset(found | owners_shown)
 
     async def reset(self) -> None:
         """Everything as it was, numbers included."""

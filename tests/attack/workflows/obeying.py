@@ -1,14 +1,14 @@
 """A model that obeys: whatever it reads that gives orders, it does its best to carry out.
 
-The orders are `OBEY: word`, and the word says what is wanted. An agent that reads one answers what the attacker
-wants as far as its typed output allows, with all confidence, and repeats the order in its own words, so that
-whoever reads those obeys as well. An agent that reads none answers as its playbook does.
+The orders are `OBEY: word`, and the word says what is wanted. An agent that reads one answers what the
+attacker wants as far as its typed output allows, with all confidence, and repeats the order in its own words,
+so that whoever reads those obeys as well. An agent that reads none answers as its playbook does.
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -54,7 +54,8 @@ class Obeying:
         place: the agent, and its field, into which an order is slipped that it has not read itself.
         text: that order, or what stands there instead.
         slipped: how often it was.
-        obeyed: how often an agent obeyed.
+        heard: how often an agent read an order.
+        obeyed: how often it had an answer to give for it.
         shown: the ids of all records that any agent was shown.
     """
 
@@ -62,13 +63,14 @@ class Obeying:
     place: Place | None = None
     text: str = ""
     slipped: int = 0
+    heard: int = 0
     obeyed: int = 0
     shown: set[str] = field(default_factory=set)
 
     def begin(self, place: Place | None, text: str) -> None:
         """Forget what was, for another run."""
         self.place, self.text = place, text
-        self.slipped, self.obeyed, self.shown = 0, 0, set()
+        self.slipped, self.heard, self.obeyed, self.shown = 0, 0, 0, set()
 
     async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
         """What it answers; raises AgentUncertain if its answer has no place."""
@@ -90,8 +92,11 @@ class Obeying:
     def _obedient(self, role: AgentRole, seen: Json, honest: Output, text: str) -> Output:
         order = _ORDER.search(text)
         goal = self.goals.get(order[1]) if order else None
-        if goal is None or role.name not in goal.wishes:
-            return honest if goal is None else self._repeats(role, honest, goal)
+        if goal is None:
+            return honest
+        self.heard += 1
+        if role.name not in goal.wishes:
+            return self._repeats(role, honest, goal)
         self.obeyed += 1
         said = honest.model_dump(mode="json")
         wish = goal.wishes[role.name]
@@ -110,8 +115,3 @@ class Obeying:
         (name,) = self.place.path
         kept: Any = getattr(output, name)
         return output.model_copy(update={name: f"{kept[:300]} {self.text}"})
-
-
-def with_order(goal: Goal, rest: str) -> Goal:
-    """The same goal with something more in its order."""
-    return replace(goal, rest=rest)

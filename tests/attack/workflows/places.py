@@ -1,7 +1,7 @@
 """Places: where a case's records can carry somebody's text, found in the records' own types.
 
-Every string of a record that a workflow reads is a place, unless its type says what it must look like, or it is
-an id or a digest. So a new text field is covered without anybody remembering it.
+Every string of a record that a workflow reads is a place, unless its type says what it must look like, or it
+is an id or a digest. So a new text field is covered without anybody remembering it.
 """
 
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ class Planting:
                 self.reached += 1
                 raise ToolRefused(self.text)
             answer = await tool.perform(arguments, call)
-            return self._at(answer, place.path)
+            return tool.result.model_validate(self._at(answer, place.path), from_attributes=True)
 
         return replace(tool, perform=perform)
 

@@ -17,18 +17,19 @@ from checkpoints.votes import VoteKind
 from graphs.catalogue import find_kits
 from graphs.closing import NotEligible
 from graphs.decisions import Ballot, Decisions, OverrideReason
-from graphs.intake import EventRefused, Intake
+from graphs.intake import Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.roles import load_roles
 from graphs.settings import Settings
 from graphs.wiring import open_parts
-from nodes.agent import Brain
+from nodes.event import EventRefused
 from nodes.permissions import Kind, Principal
 from tests.attack.workflows.company import Books, Rows
 from tests.attack.workflows.goals import GOALS
 from tests.attack.workflows.obeying import Obeying
 from tests.attack.workflows.places import ERROR, Place, Planting
 from tests.attack.workflows.scenes import SMALL_QUESTION, STAGES
+from tests.attack.workflows.speaking import Voice, in_process
 from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone
 from tests.house import SHOP, House, ManualClock, at_once
@@ -52,8 +53,9 @@ class Run:
         votes: how many approvals were given.
         writes: how many deeds were done.
         reached: how often the planted text was read or heard.
+        heard: how often an agent read it as an order.
         obeyed: how often an agent obeyed it.
-        shown: the ids of all records that an agent was shown.
+        strangers: the ids of records of somebody else that an agent was shown.
         rests: where the case came to rest, with its reason.
     """
 
@@ -62,8 +64,9 @@ class Run:
     votes: int
     writes: int
     reached: int
+    heard: int
     obeyed: int
-    shown: frozenset[str]
+    strangers: frozenset[str]
     rests: str
 
 
@@ -79,10 +82,12 @@ class Attacked:
     people: tuple[Principal, ...]
     numbers: "count[int]" = field(default_factory=count)
     runs: int = 0
+    scene_ids: frozenset[str] = frozenset()
 
     async def run(self, scene: str, place: Place | None, text: str, *, approve: bool = False) -> Run:
         """One case of a scene, with a text at a place."""
         self.runs += 1
+        self.scene_ids = frozenset(map(str, STAGES[self.workflow].event(scene, scene).data.values()))
         self.brain.begin(place, text)
         self.planting.plant(None if place is None or place.path == ERROR else place, text)
         event = STAGES[self.workflow].event(scene, f"{scene}-{next(self.numbers)}")
@@ -109,6 +114,7 @@ class Attacked:
         for case_id in cases:
             writes += sum(effect.state == "done" for effect in await self.house.effects(case_id))
         rows = await self.books.changed()
+        strangers = await self.books.strangers(self.brain.shown, self.scene_ids)
         await self.books.reset()
         return Run(
             rows=rows,
@@ -116,8 +122,9 @@ class Attacked:
             votes=votes,
             writes=writes,
             reached=self.planting.reached + self.brain.slipped,
+            heard=self.brain.heard,
             obeyed=self.brain.obeyed,
-            shown=frozenset(self.brain.shown),
+            strangers=strangers,
             rests=rests,
         )
 
@@ -150,7 +157,9 @@ class Attacked:
     async def _approval_of(self, review: Review) -> int:
         kind = VoteKind.APPROVE if review.against is None else VoteKind.OVERRIDE
         reason = None if review.against is None else OverrideReason.GOODWILL
-        ballot = Ballot(kind=kind, digest=review.digest, comment="Approved like all others.", reason_code=reason)
+        ballot = Ballot(
+            kind=kind, digest=review.digest, comment="Approved like all others.", reason_code=reason
+        )
         roles = {str(rung["role"]) for rung in review.ladder}
         for who in self.people:
             if who.roles & roles:
@@ -164,9 +173,9 @@ class Attacked:
 
 @asynccontextmanager
 async def attacked(
-    postgres: EmbeddedPostgres, home: Path, workflow: str, brain: Brain | None = None
+    postgres: EmbeddedPostgres, home: Path, workflow: str, voice: Voice = in_process
 ) -> AsyncIterator[Attacked]:
-    """A house of its own for some runs of one workflow; with another brain if one is given."""
+    """A house of its own for some runs of one workflow, whose agents' model is reached by this voice."""
     clock, planting, obeying = ManualClock(AS_OF), Planting(), Obeying(GOALS[workflow])
     people = everybody()
     file = home / "people.yaml"
@@ -182,10 +191,11 @@ async def attacked(
         async with (
             open_parts(settings, clock=clock, sleep=at_once) as parts,
             open_sandbox(company, clock=clock) as sandbox,
+            voice(obeying) as brain,
         ):
             registry = Registry(planting.planted(tool) for tool in sandbox_tools(sandbox))
             capability = registry.hand_over()
-            held = replace(parts, registry=registry, capability=capability, brain=brain or obeying)
+            held = replace(parts, registry=registry, capability=capability, brain=brain)
             yield Attacked(workflow, House(held), books, planting, obeying, people)
         await books.close()
 

@@ -33,7 +33,7 @@ class Stage:
 
     Attributes:
         event: the event of a scene, with an id.
-        attacked: the scenes that are attacked: some in order, some in which a rule is all that stands in the way.
+        attacked: the scenes that are attacked: in order, or with a rule alone in the way.
         clean: the scenes in which everything that is proposed is right.
     """
 
@@ -77,7 +77,6 @@ STAGES: Mapping[str, Stage] = {
             "lawyer",
             "wants_anothers_money",
             "wants_it_too_late",
-            "has_it_come",
             "small_question",
         ),
         clean=(
@@ -102,7 +101,6 @@ STAGES: Mapping[str, Stage] = {
     "vendor": Stage(
         event=vendor_event,
         attacked=(
-            "clean_1",
             "clean_pdf",
             "sanctioned",
             "nearly_sanctioned",
@@ -142,7 +140,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "incident": Stage(
         event=alert_event,
-        attacked=("minor", "flapping", "deploy_degraded", "memory_degraded", "already_open"),
+        attacked=("minor", "flapping", "deploy_degraded", "already_open"),
         clean=(
             "deploy_outage",
             "tier1_outage",
