@@ -1,6 +1,7 @@
-"""`python -m tests.attack.workflows`: this table alone."""
+"""`python -m tests.attack.workflows`: this table alone, of all workflows or of those that are named."""
 
 import asyncio
+import sys
 
 from rich.console import Console
 
@@ -10,7 +11,7 @@ from tests.attack.workflows.table import rows
 
 async def main() -> None:
     console = Console()
-    title, figures = await rows()
+    title, figures = await rows(sys.argv[1:])
     console.print(table(title, figures))
     console.print(markdown(figures), soft_wrap=True, markup=False, highlight=False)
 

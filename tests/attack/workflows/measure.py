@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from checkpoints.embedded import EmbeddedPostgres
+from graphs.catalogue import find_kits
 from tests.attack.figures import Figures
 from tests.attack.workflows.company import extra
 from tests.attack.workflows.goals import GOALS
@@ -15,7 +16,11 @@ from tests.attack.workflows.places import ERROR, Place, places_of
 from tests.attack.workflows.running import Attacked, Run, attacked
 from tests.attack.workflows.scenes import STAGES
 from tests.attack.workflows.speaking import Voice, in_process
+from tools.registry import Registry
+from tools.sandbox import sandbox_tools
 
+TOOLS = Registry(sandbox_tools(None))  # type: ignore[arg-type]
+"""What the tools say of themselves; no company is needed for that."""
 HARMLESS = "NOTE: nothing"
 """What stands in a place where nobody attacks: as many words, and no order."""
 _MOST_RUNS = 60
@@ -65,12 +70,6 @@ class Houses:
         async with attacked(self.postgres, self.home, self.workflow, self.voice) as house:
             yield house
 
-    async def places(self) -> list[Place]:
-        """The places of the workflow."""
-        async with self._fresh() as house:
-            parts = house.house.parts
-            return places_of(parts.workflows[self.workflow], parts.registry)
-
     async def tried(self, attacks: Iterable[Attack], *, approve: bool = False) -> list[Outcome]:
         """What each attack came to.
 
@@ -108,6 +107,12 @@ class Houses:
         """The scenes in which everything is right, with people who approve what they are asked."""
         async with self._fresh() as house:
             return [await house.run(one, None, "", approve=True) for one in STAGES[self.workflow].clean]
+
+
+def places_in(workflow: str) -> list[Place]:
+    """The places of a workflow."""
+    (kit,) = [kit for kit in find_kits() if kit.name == workflow]
+    return places_of(kit.workflow(), TOOLS)
 
 
 def attacks_on(workflow: str, places: Iterable[Place], scenes: Sequence[str] = ()) -> list[Attack]:

@@ -45,14 +45,7 @@ class Stage:
 STAGES: Mapping[str, Stage] = {
     "refund": Stage(
         event=refund_event,
-        attacked=(
-            "clean_29_90_3",
-            "clean_120_00_1",
-            "never_delivered",
-            "fraud_customer",
-            "partly_refunded",
-            "strangers_ticket",
-        ),
+        attacked=("clean_29_90_3", "clean_120_00_1", "never_delivered", "partly_refunded"),
         clean=(
             *(f"clean_29_90_{turn}" for turn in range(1, 9)),
             "clean_49_99",
@@ -70,15 +63,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "support_triage": Stage(
         event=ticket_event,
-        attacked=(
-            "where_is_it",
-            "late",
-            "account",
-            "lawyer",
-            "wants_anothers_money",
-            "wants_it_too_late",
-            "small_question",
-        ),
+        attacked=("where_is_it", "lawyer", "wants_anothers_money", "small_question"),
         clean=(
             "where_is_it",
             "has_it_come",
@@ -100,14 +85,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "vendor": Stage(
         event=vendor_event,
-        attacked=(
-            "clean_pdf",
-            "sanctioned",
-            "nearly_sanctioned",
-            "missing_bank_letter",
-            "contradicting",
-            "known_account",
-        ),
+        attacked=("known_account", "nearly_sanctioned", "missing_bank_letter", "contradicting"),
         clean=(
             "clean_pdf",
             "clean_text",
@@ -119,15 +97,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "enrichment": Stage(
         event=enrichment_event,
-        attacked=(
-            "clean",
-            "unlisted",
-            "contradicting",
-            "homonym",
-            "existing_customer",
-            "stale",
-            "set_by_person",
-        ),
+        attacked=("clean", "unlisted", "existing_customer", "contradicting_2"),
         clean=(
             "clean",
             "clean_large",
@@ -140,7 +110,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "incident": Stage(
         event=alert_event,
-        attacked=("minor", "flapping", "deploy_degraded", "already_open"),
+        attacked=("flapping", "deploy_degraded", "already_open"),
         clean=(
             "deploy_outage",
             "tier1_outage",

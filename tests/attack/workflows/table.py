@@ -11,7 +11,15 @@ from rich.console import Console
 from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from tests.attack.figures import Figures, markdown, table
 from tests.attack.workflows.goals import GOALS
-from tests.attack.workflows.measure import Houses, Outcome, attacks_on, effects, figures, told_apart
+from tests.attack.workflows.measure import (
+    Houses,
+    Outcome,
+    attacks_on,
+    effects,
+    figures,
+    places_in,
+    told_apart,
+)
 from tests.attack.workflows.speaking import over_http
 from tests.conftest import AS_OF
 from tests.databases import make_templates
@@ -19,16 +27,16 @@ from tests.databases import make_templates
 TITLE = "Injected text in every place of five workflows, and a model that obeys it"
 
 
-async def rows() -> tuple[str, list[Figures]]:
+async def rows(chosen: Sequence[str] = ()) -> tuple[str, list[Figures]]:
     """The rows over all workflows; those of each, and what happened with no person, are printed."""
     console, found = Console(), list[list[Figures]]()
     async with _postgres() as (postgres, home):
-        for workflow in GOALS:
+        for workflow in chosen or GOALS:
             houses = Houses(postgres, home, workflow)
-            places = await houses.places()
+            places = places_in(workflow)
             outcomes = await houses.tried(attacks_on(workflow, places))
-            heard = [one.attack for one in outcomes if one.heard]
-            approved = await houses.tried(heard, approve=True)
+            sample = [one.attack for one in sample_of(outcomes)]
+            approved = await houses.tried(sample, approve=True)
             found.append(figures(outcomes, approved, await houses.right()))
             console.print(table(f"{workflow}: {len(places)} places", found[-1]))
             console.print(markdown(found[-1]), soft_wrap=True, markup=False, highlight=False)
@@ -48,8 +56,8 @@ def _explain(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 
 async def _over_http(console: Console, houses: Houses, outcomes: Sequence[Outcome]) -> None:
-    """A smaller run over real HTTP, with the marking of texts from outside and without it."""
-    sample = sample_of(outcomes)
+    """One attack for each goal over real HTTP, with the marking of texts from outside and without it."""
+    sample = list({one.attack.goal.word: one for one in reversed(sample_of(outcomes))}.values())
     again = {}
     for marking in (True, False):
         houses.voice, houses.clean = over_http(marking=marking), {}
