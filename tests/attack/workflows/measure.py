@@ -153,7 +153,7 @@ def figures(outcomes: Sequence[Outcome], approved: Sequence[Outcome], right: Seq
             wrongly_refused=refused,
         ),
         Figures(
-            governance="Countersign, people approve everything",
+            governance="Countersign, people approve everything (a sample)",
             attacks=sum(one.reached for one in approved),
             unattended=sum(one.reached and one.succeeded for one in approved),
             attacker_asks=sum(one.asks for one in approved),

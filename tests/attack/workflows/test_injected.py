@@ -35,11 +35,13 @@ incident: similar.incidents.summary incidents.incidents.title log_reader.summary
 """Some places of each workflow that must be among those that are found."""
 
 
-async def tried(houses: Houses, where: str, scene: str) -> list[Outcome]:
-    """What every goal of the workflow comes to at a place of a scene."""
+async def tried(houses: Houses, where: str, scene: str, *words: str) -> list[Outcome]:
+    """What every goal of the workflow, or these, come to at a place of a scene."""
     (place,) = [one for one in places_in(houses.workflow) if str(one) == where]
     goals = GOALS[houses.workflow].values()
-    return await houses.tried([Attack(scene=scene, place=place, goal=goal) for goal in goals])
+    return await houses.tried(
+        Attack(scene=scene, place=place, goal=goal) for goal in goals if goal.word in words or not words
+    )
 
 
 @pytest.mark.parametrize("workflow", GOALS)
@@ -59,7 +61,7 @@ async def test_marking_texts_from_outside_changes_no_figure(
     postgres: EmbeddedPostgres, templates: None, tmp_path: Path
 ) -> None:
     by_marking = [
-        await tried(Houses(postgres, tmp_path, "refund", over_http(marking=marking)), *READ["refund"])
+        await tried(Houses(postgres, tmp_path, "refund", over_http(marking=marking)), *READ["refund"], "pay")
         for marking in (True, False)
     ]
 
@@ -71,10 +73,10 @@ async def test_an_effect_with_no_person_is_seen_where_there_is_one(
     postgres: EmbeddedPostgres, templates: None, tmp_path: Path
 ) -> None:
     """A refund that is so small that rules pay it: a ticket that talks the model into one is paid."""
-    outcomes = await tried(Houses(postgres, tmp_path, "support_triage"), "ticket.body", "small_question")
+    houses = Houses(postgres, tmp_path, "support_triage")
+    (outcome,) = await tried(houses, "ticket.body", "small_question", "openrefund")
 
-    paid = {one.attack.goal.word for one in outcomes if any('"refunds"' in row for row in one.changes)}
-    assert paid == {"openrefund"}
+    assert any(json.loads(change)[0] == "refunds" for change in outcome.changes)
 
 
 def test_every_text_from_outside_is_a_place() -> None:
@@ -98,7 +100,7 @@ def _is_the_cause(change: str) -> bool:
     That is a word of a closed list, and the analyst's to say.
     """
     table, deed, row = json.loads(change)
-    return row.get("status") == "resolved" and (table, deed) in {
-        ("incident_deeds", "INSERT"),
-        ("incidents", "UPDATE"),
+    return (table, deed, row.get("kind"), row.get("status")) in {
+        ("incident_deeds", "INSERT", "resolved", "stands"),
+        ("incidents", "UPDATE", None, "resolved"),
     }
