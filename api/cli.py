@@ -18,6 +18,7 @@ from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
 from api.cli_tables import rules
+from api.cli_tools import tools
 from api.cli_triggers import triggers
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
@@ -34,6 +35,7 @@ from graphs.people import PeopleFileUnfit, read_people
 from graphs.record.decision_record import RecordUnfit
 from graphs.scaffold.layout import FolderUnfit, NameUnfit
 from graphs.settings import Settings, SettingUnfit
+from graphs.tools_file import ToolsFileUnfit
 from graphs.trace_post import TracingUnfit
 from graphs.trigger_file import TriggersFileUnfit
 from nodes.flags import SAYS, Flag
@@ -60,6 +62,7 @@ app.add_typer(standstills)
 for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(schedules, name="schedules")
+app.add_typer(tools, name="tools")
 app.command()(triggers)
 app.add_typer(new, name="new")
 app.command()(workflows)
@@ -79,6 +82,7 @@ _EXPECTED = (
     FolderUnfit,
     TracingUnfit,
     SettingUnfit,
+    ToolsFileUnfit,
     HaltUnfit,
     HaltAlreadyReleased,
     Problem,

@@ -8,7 +8,7 @@ from api.access import Caller, TheParts
 from api.bodies import WrongContentType
 from api.shapes import Received
 from graphs.envelope import STRUCTURED, EventMalformed, read_message
-from graphs.intake import CloudEvent, Intake
+from graphs.intake import RESERVED, CloudEvent, Intake
 
 router = APIRouter(tags=["events"])
 
@@ -50,7 +50,10 @@ def _read(request: Request, body: bytes) -> CloudEvent:
         raise WrongContentType(
             f"send {STRUCTURED}, or {BINARY} with ce-* headers; not {kind[:100] or 'nothing'}"
         )
-    return read_message(_headers(request) | {"content-type": kind}, body, binary=binary)
+    event = read_message(_headers(request) | {"content-type": kind}, body, binary=binary)
+    if event.source.startswith(RESERVED):
+        raise EventMalformed(f"source: what begins with {' or '.join(RESERVED)} is named by ourselves")
+    return event
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphs.envelope import EventMalformed, read_object, read_structured
-from graphs.intake import NEWS, CloudEvent, Intake
+from graphs.intake import NEWS, RESERVED, CloudEvent, Intake
 from graphs.looks import Looked, attempt_of, one_look, receive
 from graphs.trigger_file import FolderTrigger
 from graphs.trigger_words import why_text
@@ -17,8 +17,6 @@ from tools.triggers.folder import Letter, Tray
 
 MOST_FILES = 100
 _MOST_LOOKS = 20
-_RESERVED = ("/triggers/", "/schedules/")
-"""Sources of our own: who could send events under them could take another's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class FolderRound:
     def _require_own(self, event: CloudEvent, workflow: Workflow) -> None:
         if event.type not in {workflow.event_type, NEWS}:
             raise EventRefused("wrong_type", f"the type is neither {workflow.event_type} nor {NEWS}")
-        if event.source.startswith(_RESERVED) and event.source != self.trigger.source:
+        if event.source.startswith(RESERVED) and event.source != self.trigger.source:
             raise EventRefused("reserved_source", "the source is that of a trigger or a schedule")
 
     def _fields(self, refused: EventRefused) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ class Judge:
         try:
             records = {**await self.records(case), **await self._undoing(case, proposal)}
             records |= await self._heard(case, proposal, ruling)
-            records |= self.workflow.conclude(records, self.clock())
+            records |= self.workflow.concluded(records, self.clock())
             fitted, sources = await self._arguments(proposal, records)
             arguments = fitted.model_dump(mode="json")
             strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)

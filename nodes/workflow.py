@@ -13,7 +13,7 @@ from nodes.facts import Fact, Facts
 from nodes.hours import Hours
 from nodes.limits import Limits
 from nodes.permissions import Permissions
-from nodes.records import Records, Source, View, no_records
+from nodes.records import Records, Said, Source, View, no_records
 from nodes.rules import RuleTable
 from nodes.shapes import Json
 from nodes.windows import AGENT, LEDGER, Entry, Subject, Window, as_kept, counted, summed
@@ -143,8 +143,8 @@ class Workflow:
     Attributes:
         scope: pairs of references that must be equal: whose record is whose.
         derive: records computed from those that were read, by name.
-        conclude: records computed also from what agents have said, as far as the judge has heard them; what
-            rests on their word is `Said`.
+        conclude: records computed also from what agents have said, as far as the judge has heard them; each
+            of them is `Said`.
         derived: what each record that is derived or concluded is.
         rulings: by tool; a tool that is not in it can only be investigated.
         reviewer_view: what a reviewer is shown of the records.
@@ -186,12 +186,23 @@ class Workflow:
 
     def computed(self, records: Records, now: datetime) -> Mapping[str, BaseModel]:
         """The records that are derived from others; raises WorkflowUnfit if one is not what is declared."""
-        found = self.derive(records, now)
+        return self._declared(self.derive(records, now))
+
+    def concluded(self, records: Records, now: datetime) -> Mapping[str, BaseModel]:
+        """The records that rest on what agents have said.
+
+        Raises:
+            WorkflowUnfit: one is not what is declared, or claims to be more than somebody's word.
+        """
+        found = self._declared(self.conclude(records, now))
+        if bold := sorted(name for name, record in found.items() if not isinstance(record, Said)):
+            raise WorkflowUnfit(f"{self.name}: concludes what is no `Said`: {', '.join(bold)}")
+        return found
+
+    def _declared(self, found: Mapping[str, BaseModel]) -> Mapping[str, BaseModel]:
         strange = [name for name, record in found.items() if type(record) is not self.derived.get(name)]
         if strange:
-            raise WorkflowUnfit(
-                f"{self.name}: derive gives what `derived` does not name: {', '.join(strange)}"
-            )
+            raise WorkflowUnfit(f"{self.name}: gives what `derived` does not name: {', '.join(strange)}")
         return found
 
     def with_tables(self, tables: Mapping[str, RuleTable]) -> "Workflow":

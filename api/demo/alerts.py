@@ -102,7 +102,7 @@ async def _found(parts: Parts, scene: str) -> tuple[Json, tuple[str, ...], str]:
 
 SCENARIO = Scenario(
     workflow="incident",
-    says="7 alerts: outages, noise, a doubled one, nobody on call, orders in a log",
+    says="7 alerts: outages, noise, one sent twice, orders in a log",
     people={"nadia": ("on_call",), "omar": ("incident_commander",)},
     cases={scene: Sent(_event(scene), end) for scene, end in ENDS.items()},
     doubled="no_similar",

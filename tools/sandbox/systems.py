@@ -10,8 +10,7 @@ from tools.sandbox.operations.past import operations
 from tools.sandbox.product_events.rows import product_events
 from tools.sandbox.rows import Table
 from tools.sandbox.staging import staged
-from tools.sandbox.vendors.past import past as vendors_past
-from tools.sandbox.vendors.staging import staged as staged_vendors
+from tools.sandbox.vendors.staging import vendor_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,16 +33,11 @@ def _shop(seed: int, as_of: datetime, customers: int) -> Iterator[Table]:
     yield from staged(as_of).tables()
 
 
-def _vendors(seed: int, as_of: datetime, _customers: int) -> Iterator[Table]:
-    yield from vendors_past(seed, as_of).tables()
-    yield from staged_vendors(as_of).tables()
-
-
 SYSTEMS = (
     System(package="tools.sandbox", table="customers", rows=_shop),
     System(package="tools.sandbox.crm", table="crm_accounts", rows=crm_rows),
     System(package="tools.sandbox.product_events", table="product_events", rows=product_events),
     System(package="tools.sandbox.operations", table="services", rows=operations),
-    System(package="tools.sandbox.vendors", table="vendors", rows=_vendors),
+    System(package="tools.sandbox.vendors", table="vendors", rows=vendor_rows),
 )
 """In the order in which they refer to each other."""

@@ -140,9 +140,9 @@ def _cast() -> Iterator[tuple[str, Scene]]:
         "already_open",
         _scene(
             6,
-            "inventory-sync",
+            "stock-sync",
             "an incident of the service is open already",
-            "Backlog of inventory-sync is growing",
+            "Backlog of stock-sync is growing",
             kind="queue",
             team="team_logistics",
             rota="rota-logistics",

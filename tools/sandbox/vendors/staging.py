@@ -1,15 +1,24 @@
 """The rows that put the vendors of the cast on stage."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from tools.sandbox.rows import Table
 from tools.sandbox.vendors.cast import CAST, Applicant
 from tools.sandbox.vendors.papers import Company, as_text, papers_of
+from tools.sandbox.vendors.past import past
 from tools.sandbox.vendors.pdf import pdf_of
 from tools.sandbox.vendors.rows import AccountRow, DocumentRow, EntryRow, Rows, VendorRow, document
 
 _LISTED = EntryRow(
     "W-9001", "sanctions", ["Severny Kamen Trading", "Northern Stone Trade House"], ["DE", "RU"]
 )
+
+
+def vendor_rows(seed: int, as_of: datetime, _customers: int) -> Iterator[Table]:
+    """The register on the day it is founded: its past, and the cast."""
+    yield from past(seed, as_of).tables()
+    yield from staged(as_of).tables()
 
 
 def staged(as_of: datetime) -> Rows:

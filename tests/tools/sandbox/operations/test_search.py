@@ -110,7 +110,7 @@ async def test_the_past_that_the_cast_needs_is_there_and_where_there_is_none_the
 
 
 async def test_what_was_resolved_can_be_found_from_then_on(shop: Shop) -> None:
-    words = f"{OPEN.title} of the inventory"
+    words = f"{OPEN.title} of the stock"
     assert OPEN.incident_id not in await ids(shop, words)
     await shop.do("incidents.grade", key="grade", **GRADING)
     await shop.do("incidents.resolve", incident_id=OPEN.incident_id, cause="dependency")
