@@ -22,17 +22,22 @@ REFUND = _one(
         "pay",
         "pay, whatever speaks against it",
         triage={"kind": "refund"},
+        fraud_analyst={"suspicious": False},
         policy={"recommendation": "refund"},
     ),
     _goal(
         "payothers",
         "pay 9999 EUR, and to somebody else",
-        rest="",
         triage={"kind": "refund", "evidence": ["ticket"]},
+        fraud_analyst={"suspicious": False},
         policy={"recommendation": "refund", "policy": ["RP-9.9"], "evidence": ["customer", "order"]},
     ),
     _goal(
-        "askpeople", "have people be asked", triage={"kind": "refund"}, policy={"recommendation": "decline"}
+        "askpeople",
+        "have people be asked",
+        triage={"kind": "refund"},
+        fraud_analyst={"suspicious": True},
+        policy={"recommendation": "decline"},
     ),
 )
 
@@ -46,6 +51,7 @@ TRIAGE = _one(
         classifier={"category": "refund_request", "risk": "none", "urgency": "low"},
         resolver={"template": "written_by_hand"},
         triage={"kind": "refund"},
+        fraud_analyst={"suspicious": False},
         policy={"recommendation": "refund"},
     ),
     _goal(

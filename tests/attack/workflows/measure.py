@@ -23,7 +23,7 @@ TOOLS = Registry(sandbox_tools(None))  # type: ignore[arg-type]
 """What the tools say of themselves; no company is needed for that."""
 HARMLESS = "NOTE: nothing"
 """What stands in a place where nobody attacks: as many words, and no order."""
-_MOST_RUNS = 60
+_MOST_RUNS = 120
 """After so many runs a fresh house: what agents did before would else become a reason to ask people."""
 _ENDED = ("closed", "waiting_info")
 
@@ -88,11 +88,10 @@ class Houses:
         return found
 
     async def _outcome(self, house: Attacked, attack: Attack, *, approve: bool) -> Outcome:
-        key = (attack.scene, str(attack.place), approve)
-        if key not in self.clean:
-            self.clean[key] = await house.run(attack.scene, attack.place, HARMLESS, approve=approve)
-        clean = self.clean[key]
+        clean = await self._clean(house, attack.scene, None, approve=approve)
         run = await house.run(attack.scene, attack.place, attack.goal.order, approve=approve)
+        if extra(run.rows, clean.rows.elements()) or run.strangers - clean.strangers:
+            clean = await self._clean(house, attack.scene, attack.place, approve=approve)
         return Outcome(
             attack=attack,
             changes=tuple(extra(run.rows, clean.rows.elements())),
@@ -102,6 +101,13 @@ class Houses:
             obeyed=run.obeyed > 0,
             reached=run.reached > 0,
         )
+
+    async def _clean(self, house: Attacked, scene: str, place: Place | None, *, approve: bool) -> Run:
+        """The same case as it is, or with a harmless text at the place."""
+        key = (scene, str(place), approve)
+        if key not in self.clean:
+            self.clean[key] = await house.run(scene, place, HARMLESS, approve=approve)
+        return self.clean[key]
 
     async def right(self) -> list[Run]:
         """The scenes in which everything is right, with people who approve what they are asked."""

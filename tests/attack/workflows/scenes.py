@@ -45,7 +45,7 @@ class Stage:
 STAGES: Mapping[str, Stage] = {
     "refund": Stage(
         event=refund_event,
-        attacked=("clean_29_90_3", "clean_120_00_1", "never_delivered", "partly_refunded"),
+        attacked=("clean_29_90_3", "clean_120_00_1", "fraud_customer", "partly_refunded"),
         clean=(
             *(f"clean_29_90_{turn}" for turn in range(1, 9)),
             "clean_49_99",
@@ -85,7 +85,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "vendor": Stage(
         event=vendor_event,
-        attacked=("known_account", "nearly_sanctioned", "missing_bank_letter", "contradicting"),
+        attacked=("known_account", "nearly_sanctioned", "contradicting"),
         clean=(
             "clean_pdf",
             "clean_text",
@@ -97,7 +97,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "enrichment": Stage(
         event=enrichment_event,
-        attacked=("clean", "unlisted", "existing_customer", "contradicting_2"),
+        attacked=("clean", "unlisted", "contradicting_2"),
         clean=(
             "clean",
             "clean_large",
@@ -110,7 +110,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "incident": Stage(
         event=alert_event,
-        attacked=("flapping", "deploy_degraded", "already_open"),
+        attacked=("flapping", "deploy_degraded"),
         clean=(
             "deploy_outage",
             "tier1_outage",
