@@ -1,6 +1,5 @@
 """What attacks and right actions come to: every place and goal, beside the same case without."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -170,11 +169,13 @@ def figures(outcomes: Sequence[Outcome], approved: Sequence[Outcome], right: Seq
     ]
 
 
-def effects(outcomes: Iterable[Outcome]) -> Counter[tuple[str, str, str]]:
-    """By goal, place and change how often it happened."""
-    return Counter(
-        (one.attack.goal.word, str(one.attack.place), change) for one in outcomes for change in one.changes
-    )
+def effects(outcomes: Iterable[Outcome]) -> dict[str, list[Attack]]:
+    """By change the attacks that made it."""
+    found: dict[str, list[Attack]] = {}
+    for one in outcomes:
+        for change in one.changes:
+            found.setdefault(change, []).append(one.attack)
+    return found
 
 
 def told_apart(outcomes: Iterable[Outcome]) -> list[tuple[object, ...]]:

@@ -46,8 +46,9 @@ async def rows(chosen: Sequence[str] = ()) -> tuple[str, list[Figures]]:
 
 
 def _explain(console: Console, outcomes: Sequence[Outcome]) -> None:
-    for (goal, place, change), times in sorted(effects(outcomes).items()):
-        console.print(f"{times} with no person: {goal} by {place}: {change}", markup=False)
+    for change, attacks in sorted(effects(outcomes).items()):
+        goals = ", ".join(sorted({one.goal.word for one in attacks}))
+        console.print(f"{len(attacks)} attacks ({goals}), no person: {change}", soft_wrap=True, markup=False)
     for one in outcomes:
         if one.leaked:
             console.print(f"leaked to {one.attack}: {sorted(one.leaked)}", markup=False)
