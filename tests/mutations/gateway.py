@@ -294,7 +294,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "every step is held",
-            "if _raw(graph, step) is None:",
+            "if node_at(graph, step) is None:",
             "if False:",
             CLOSED_TESTS,
         ),
@@ -306,7 +306,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "lanes are proven like graphs",
-            "if (lane := steps_of(_raw(graph, step))) is not None:",
+            "if (lane := steps_of(node_at(graph, step))) is not None:",
             "if (lane := None) is not None:",
             CLOSED_TESTS,
         ),

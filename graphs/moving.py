@@ -1,0 +1,137 @@
+"""Moving a case whose step this version does not have to one that it has: by people, once, on the record.
+
+A moved thread goes where a retry of that step would go: to a gate by its judge, to a deed by what looks the
+deed up. So nobody is moved past a signature.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+
+from checkpoints.audit import Event, tell
+from checkpoints.cases import Case, Status, get_case, move_case
+from checkpoints.commands import Command, CommandKind
+from checkpoints.database import Transaction
+from checkpoints.exceptions import Way, close_standstill, standstill_of
+from checkpoints.places import Place, places
+from checkpoints.reviews import ReviewStatus, decide_review
+from graphs.closed_world import node_at
+from graphs.closing import review_event
+from graphs.fitting import STUCK, lacks, targets
+from graphs.flow import Builder
+from graphs.rollback.graph import build as build_rollback
+from graphs.standstills import CaseMovedOn, Held, lock_case
+from graphs.ways_out import NotYoursToResolve, WaysOut
+from graphs.wiring import Parts
+from nodes.permissions import Principal
+from nodes.state import standing
+from nodes.stuck import RETRIED
+from nodes.weigh import weigh
+
+MOVE = "move"
+"""The key of a command's payload that names the step to move to."""
+MOVED = "moved"
+
+
+class NoSuchStep(Exception):
+    """There is no step of this name to move to."""
+
+
+async def moved(
+    graph: CompiledStateGraph[Any, Any, Any, Any],
+    config: RunnableConfig,
+    command: Command,
+    step: str,
+    at: datetime,
+) -> None:
+    """Take a thread out of steps that its graph does not have, to where a retry of `step` would go.
+
+    The next segment finds it there, so that a crash moves it once.
+    """
+    resumed = Event(
+        id=str(uuid5(NAMESPACE_OID, f"{command.id}/moved")),
+        case_id=command.case_id,
+        kind="case.resumed",
+        actor="rule:stuck",
+        at=at,
+        data={"step": step},
+    )
+    update = {
+        "outcome": RETRIED,
+        "step": step,
+        "standing": standing("running", MOVED),
+        "record": [resumed.to_json()],
+    }
+    await graph.aupdate_state(config, update, as_node=STUCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Lets people move cases that a new version would orphan; in one transaction, whoever else acts."""
+
+    parts: Parts
+
+    async def move(self, case_id: str, step: str, principal: Principal) -> Case:
+        """Have a case go on from a step of this version's.
+
+        Raises:
+            CaseNotFound, NotYoursToResolve, NoSuchStep.
+            CaseMovedOn: it does not wait in a step that this version lacks.
+        """
+        async with self.parts.database.transaction() as tx:
+            held = await lock_case(tx, case_id)
+            case = held.case
+            ways = WaysOut(self.parts)
+            if ways.may(case.workflow, case.owner, principal):
+                graph = build_rollback() if case.rollback else self.parts.workflows[case.workflow].build()
+                place = await _orphaned(tx, case, graph)
+                if step not in targets(graph):
+                    raise NoSuchStep(
+                        f"cases are moved to one of {', '.join(sorted(targets(graph))) or 'no step'}"
+                    )
+                await self._move(tx, held, place, step, principal.actor)
+                if place.lanes or node_at(graph, targets(graph)[step]) is not weigh:
+                    await self._withdraw(tx, held, principal.actor)
+                return await get_case(tx, case_id)
+            await tell(tx, self._event(case_id, "case.move_denied", principal.actor, to=step))
+        raise NotYoursToResolve
+
+    async def _move(self, tx: Transaction, held: Held, place: Place, step: str, actor: str) -> None:
+        case, now = held.case, self.parts.clock()
+        if (found := await standstill_of(tx, case.id)) is not None:
+            await close_standstill(tx, found, Way.RETRY, by=actor, at=now)
+        waited = ["/".join(path) for path in place.paths]
+        await tell(tx, self._event(case.id, "case.moved", actor, to=step, was=waited, graph=place.graph))
+        await move_case(tx, case.id, Status.RUNNING, now, reason=MOVED)
+        command_id = self.parts.ids()
+        command = Command(
+            id=command_id,
+            case_id=case.id,
+            kind=CommandKind.RETRY,
+            dedupe_key=f"move:{command_id}",
+            payload={MOVE: step},
+            created_at=now,
+        )
+        await self.parts.queue.enqueue(tx, command)
+
+    async def _withdraw(self, tx: Transaction, held: Held, actor: str) -> None:
+        """Withdraw the reviews of what is proposed anew; where the same action is judged again they stay."""
+        for review in held.reviews:
+            await decide_review(tx, review.id, ReviewStatus.SUPERSEDED, self.parts.clock())
+            told = {"digest": review.digest, "because": MOVED}
+            await tell(tx, review_event(self.parts, review, "review.superseded", actor, **told))
+
+    def _event(self, case_id: str, kind: str, actor: str, **data: Any) -> Event:
+        at = self.parts.clock()
+        return Event(id=self.parts.ids(), case_id=case_id, kind=kind, actor=actor, at=at, data=data)
+
+
+async def _orphaned(tx: Transaction, case: Case, graph: Builder) -> Place:
+    found = await places(tx.driver, case.id)
+    if not found or not lacks(graph, found[0]):
+        raise CaseMovedOn("every step in which the case waits is in this version: there is nothing to move")
+    return found[0]
