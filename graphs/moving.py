@@ -14,17 +14,15 @@ from langgraph.graph.state import CompiledStateGraph
 
 from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, get_case, move_case
-from checkpoints.commands import Command, CommandKind
+from checkpoints.commands import Command, CommandKind, drop_commands
 from checkpoints.database import Transaction
 from checkpoints.exceptions import Way, close_standstill, standstill_of
 from checkpoints.places import Place, places
-from checkpoints.reviews import ReviewStatus, decide_review
 from graphs.closed_world import node_at
-from graphs.closing import review_event
 from graphs.fitting import STUCK, lacks, targets
 from graphs.flow import Builder
 from graphs.rollback.graph import build as build_rollback
-from graphs.standstills import CaseMovedOn, Held, lock_case
+from graphs.standstills import CaseMovedOn, lock_case
 from graphs.ways_out import NotYoursToResolve, WaysOut
 from graphs.wiring import Parts
 from nodes.permissions import Principal
@@ -80,7 +78,8 @@ class Moving:
 
         Raises:
             CaseNotFound, NotYoursToResolve, NoSuchStep.
-            CaseMovedOn: it does not wait in a step that this version lacks.
+            CaseMovedOn: it does not wait in a step that this version lacks, or people are still asked about
+                what would not be judged next: their review would stay behind.
         """
         async with self.parts.database.transaction() as tx:
             held = await lock_case(tx, case_id)
@@ -93,20 +92,24 @@ class Moving:
                     raise NoSuchStep(
                         f"cases are moved to one of {', '.join(sorted(targets(graph))) or 'no step'}"
                     )
-                await self._move(tx, held, place, step, principal.actor)
-                if place.lanes or node_at(graph, targets(graph)[step]) is not weigh:
-                    await self._withdraw(tx, held, principal.actor)
+                judged = not place.lanes and node_at(graph, targets(graph)[step]) is weigh
+                if held.reviews and not judged:
+                    raise CaseMovedOn(
+                        "people are asked: have them decide first, or move the case to its judge"
+                    )
+                await self._move(tx, case, place, step, principal.actor)
                 return await get_case(tx, case_id)
             await tell(tx, self._event(case_id, "case.move_denied", principal.actor, to=step))
         raise NotYoursToResolve
 
-    async def _move(self, tx: Transaction, held: Held, place: Place, step: str, actor: str) -> None:
-        case, now = held.case, self.parts.clock()
+    async def _move(self, tx: Transaction, case: Case, place: Place, step: str, actor: str) -> None:
+        now = self.parts.clock()
         if (found := await standstill_of(tx, case.id)) is not None:
             await close_standstill(tx, found, Way.RETRY, by=actor, at=now)
         waited = ["/".join(path) for path in place.paths]
         await tell(tx, self._event(case.id, "case.moved", actor, to=step, was=waited, graph=place.graph))
         await move_case(tx, case.id, Status.RUNNING, now, reason=MOVED)
+        await drop_commands(tx, case.id, MOVED, now)  # wake-ups that no worker took: this one is theirs, too
         command_id = self.parts.ids()
         command = Command(
             id=command_id,
@@ -117,13 +120,6 @@ class Moving:
             created_at=now,
         )
         await self.parts.queue.enqueue(tx, command)
-
-    async def _withdraw(self, tx: Transaction, held: Held, actor: str) -> None:
-        """Withdraw the reviews of what is proposed anew; where the same action is judged again they stay."""
-        for review in held.reviews:
-            await decide_review(tx, review.id, ReviewStatus.SUPERSEDED, self.parts.clock())
-            told = {"digest": review.digest, "because": MOVED}
-            await tell(tx, review_event(self.parts, review, "review.superseded", actor, **told))
 
     def _event(self, case_id: str, kind: str, actor: str, **data: Any) -> Event:
         at = self.parts.clock()
