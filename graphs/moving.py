@@ -22,7 +22,7 @@ from graphs.closed_world import node_at
 from graphs.fitting import STUCK, lacks, targets
 from graphs.flow import Builder
 from graphs.rollback.graph import build as build_rollback
-from graphs.standstills import CaseMovedOn, lock_case
+from graphs.standstills import CaseMovedOn, Held, lock_case
 from graphs.ways_out import NotYoursToResolve, WaysOut
 from graphs.wiring import Parts
 from nodes.permissions import Principal
@@ -32,6 +32,8 @@ from nodes.weigh import weigh
 
 MOVE = "move"
 """The key of a command's payload that names the step to move to."""
+OWNER = "owner"
+"""The key that says whose the case is meanwhile."""
 MOVED = "moved"
 
 
@@ -43,13 +45,13 @@ async def moved(
     graph: CompiledStateGraph[Any, Any, Any, Any],
     config: RunnableConfig,
     command: Command,
-    step: str,
     at: datetime,
 ) -> None:
-    """Take a thread out of steps that its graph does not have, to where a retry of `step` would go.
+    """Take a thread out of steps that its graph lacks, to where a retry of the command's step would go.
 
     The next segment finds it there, so that a crash moves it once.
     """
+    step = str(command.payload[MOVE])
     resumed = Event(
         id=str(uuid5(NAMESPACE_OID, f"{command.id}/moved")),
         case_id=command.case_id,
@@ -61,7 +63,7 @@ async def moved(
     update = {
         "outcome": RETRIED,
         "step": step,
-        "standing": standing("running", MOVED),
+        "standing": standing("running", MOVED, command.payload.get(OWNER)),
         "record": [resumed.to_json()],
     }
     await graph.aupdate_state(config, update, as_node=STUCK)
@@ -97,18 +99,19 @@ class Moving:
                     raise CaseMovedOn(
                         "people are asked: have them decide first, or move the case to its judge"
                     )
-                await self._move(tx, case, place, step, principal.actor)
+                await self._move(tx, held, place, step, principal.actor)
                 return await get_case(tx, case_id)
             await tell(tx, self._event(case_id, "case.move_denied", principal.actor, to=step))
         raise NotYoursToResolve
 
-    async def _move(self, tx: Transaction, case: Case, place: Place, step: str, actor: str) -> None:
-        now = self.parts.clock()
+    async def _move(self, tx: Transaction, held: Held, place: Place, step: str, actor: str) -> None:
+        case, now = held.case, self.parts.clock()
+        owner = case.owner if held.reviews else None  # whoever is asked is asked still
         if (found := await standstill_of(tx, case.id)) is not None:
             await close_standstill(tx, found, Way.RETRY, by=actor, at=now)
         waited = ["/".join(path) for path in place.paths]
         await tell(tx, self._event(case.id, "case.moved", actor, to=step, was=waited, graph=place.graph))
-        await move_case(tx, case.id, Status.RUNNING, now, reason=MOVED)
+        await move_case(tx, case.id, Status.RUNNING, now, reason=MOVED, owner=owner)
         await drop_commands(tx, case.id, MOVED, now)  # wake-ups that no worker took: this one is theirs, too
         command_id = self.parts.ids()
         command = Command(
@@ -116,7 +119,7 @@ class Moving:
             case_id=case.id,
             kind=CommandKind.RETRY,
             dedupe_key=f"move:{command_id}",
-            payload={MOVE: step},
+            payload={MOVE: step, OWNER: owner},
             created_at=now,
         )
         await self.parts.queue.enqueue(tx, command)

@@ -180,8 +180,8 @@ class Runner:
         place = None if case.head is None else await place_of(session, case.id)
         if place is None or not (steps := lacks(graph.builder, place)):
             return
-        if (step := command.payload.get(MOVE)) is not None:
-            await moved(graph, config, command, step, self.parts.clock())
+        if MOVE in command.payload:
+            await moved(graph, config, command, self.parts.clock())
         else:
             await leave_to_another(session, command, case, steps, self.parts.clock)
 
