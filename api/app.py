@@ -21,6 +21,7 @@ from api import (
     rules,
     schedules,
     stream,
+    tools,
     triggers,
 )
 from api.access import require_access
@@ -53,7 +54,7 @@ def create_app(parts: Parts) -> FastAPI:
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
         *(notifications, personal, record, dossier, rollbacks, exceptions, halts),
-        *(connectors, schedules, triggers, audit, health),
+        *(connectors, schedules, triggers, tools, audit, health),
     )
     for part in parts_of_it:
         app.include_router(part.router)

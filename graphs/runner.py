@@ -88,6 +88,7 @@ class Runner:
             GraphLacksStep: this graph lacks the step that the thread waits in; for a worker that has it.
             ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
         """
+        await self.parts.renew_tools()
         async with open_session(self.parts.database.engine) as session:
             known = await open_command(session, command_id)
             if known is None:

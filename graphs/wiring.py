@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,11 +26,13 @@ from graphs.closed_world import require_closed
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.notify import SILENT, Notify, read_notify
+from graphs.outside import NOBODY, Outside
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
 from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
+from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
 from nodes.agent import Brain, Playbooks
@@ -38,7 +40,8 @@ from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
 from tools.anchors.anchor import Anchor
 from tools.breakers import Breakers
-from tools.persistence import Sleep
+from tools.contract import Tool
+from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import open_sandbox
@@ -92,6 +95,7 @@ class Parts:
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
+    outside: Outside = NOBODY
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
@@ -99,6 +103,10 @@ class Parts:
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
         return ConfigurationRecord(self.database, self.people, self.clock, self.ids)
+
+    async def renew_tools(self) -> None:
+        """Let the registry have the tools from outside that are admitted now, by whichever process."""
+        await self.outside.renew(self.database, self.registry, self.capability)
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -123,9 +131,10 @@ async def open_parts(
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
-            WorkflowUnfit, NotifyFileUnfit, TriggersFileUnfit: each with one clear line.
+            WorkflowUnfit, NotifyFileUnfit, TriggersFileUnfit, ToolsFileUnfit: each with one clear line.
     """
-    signer, anchors = signer_of(settings), read_anchors(settings.anchors)
+    signer = signer_of(settings)
+    anchors = read_anchors(settings.anchors, settings.anchor_private)
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
         where = await stack.enter_async_context(addresses(settings))
@@ -137,7 +146,10 @@ async def open_parts(
         sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
-        registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
+        outside = read_tools(settings.tools_file, os.environ)
+        registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
+        capability = registry.hand_over()
+        await outside.renew(database, registry, capability)
         workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
@@ -145,7 +157,7 @@ async def open_parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
-            capability=registry.hand_over(),
+            capability=capability,
             workflows=workflows,
             rulebook=rulebook,
             brain=choose_brain(settings.model, breakers),
@@ -159,6 +171,7 @@ async def open_parts(
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
             triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
+            outside=outside,
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
@@ -170,8 +183,23 @@ async def open_parts(
             workflows=parts.workflows,
             standing=standing_,
         )
+        running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)
         yield parts
+
+
+def registry_of(
+    own: Iterable[Tool], outside: Outside, persistence: Persistence, breakers: Breakers
+) -> Registry:
+    """The registry with our own tools; those of systems outside come in as they are admitted.
+
+    Raises:
+        ToolsFileUnfit: a system outside is called as one of ours.
+    """
+    try:
+        return Registry((*own, *outside.sources), persistence, breakers, outside=list(outside.providers))
+    except ValueError as error:
+        raise ToolsFileUnfit(f"the tools file: {error}") from error
 
 
 @asynccontextmanager
@@ -243,7 +271,7 @@ def proven(workflow: Workflow, registry: Registry) -> Workflow:
     Raises:
         OpenWorld, WorkflowUnfit, TableUnfit.
     """
-    require_closed(workflow.name, workflow.build())
+    require_closed(workflow.name, workflow.build(), workflow.rulings)
     require_rule_of_two(workflow, registry)
     return held_to_tools(workflow, registry)
 

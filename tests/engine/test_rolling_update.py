@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "checkpoints", "graphs", "nodes", "tools")
 SMALL = [f"clean_29_90_{number}" for number in range(1, 7)]
 LARGE = [f"clean_120_00_{number}" for number in range(1, 5)]
-OLD = 'flow.deed("refund", judge="judge", gate_="gate", then="tell")'
-NEW = """flow.deed("refund", judge="judge", gate_="sign", then="look")
+OLD = 'flow.deed("refund", "payments.refund", judge="judge", gate_="gate", then="tell")'
+NEW = """flow.deed("refund", "payments.refund", judge="judge", gate_="sign", then="look")
     flow.renamed("gate", "sign")
     flow.step("look", ask("triage"), {"ready": "tell"}, otherwise="uncertain")
 """

@@ -38,12 +38,18 @@ def refunds(gate: str, *, renamed: bool = False, audited: bool = False) -> Build
     flow.step("triage", ask("triage"), {"ready": "assess", **uncertain}, otherwise="uncertain")
     flow.step("assess", ask("policy"), {"ready": "propose", **uncertain}, otherwise="uncertain")
     flow.step("propose", propose(propose_refund), {"ready": "judge"}, otherwise="uncertain", again="triage")
-    flow.deed("refund", judge="judge", gate_=gate, then="look" if audited else "tell")
+    flow.deed("refund", "payments.refund", judge="judge", gate_=gate, then="look" if audited else "tell")
     if audited:
         flow.step("look", ask("triage"), {"ready": "tell"}, otherwise="uncertain")
     flow.step("tell", propose(propose_reply), {"ready": "judge_reply"}, otherwise="uncertain")
     flow.deed(
-        "send", judge="judge_reply", gate_=None, settle_="settle_reply", refused="escalated", then="closed"
+        "send",
+        "tickets.reply",
+        judge="judge_reply",
+        gate_=None,
+        settle_="settle_reply",
+        refused="escalated",
+        then="closed",
     )
     if renamed:
         flow.renamed("gate", gate)
