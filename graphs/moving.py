@@ -88,7 +88,7 @@ class Moving:
             case = held.case
             ways = WaysOut(self.parts)
             if ways.may(case.workflow, case.owner, principal):
-                graph = build_rollback() if case.rollback else self.parts.workflows[case.workflow].build()
+                graph = self._graph(case)
                 place = await _orphaned(tx, case, graph)
                 if step not in targets(graph):
                     raise NoSuchStep(
@@ -103,6 +103,14 @@ class Moving:
                 return await get_case(tx, case_id)
             await tell(tx, self._event(case_id, "case.move_denied", principal.actor, to=step))
         raise NotYoursToResolve
+
+    def _graph(self, case: Case) -> Builder:
+        if case.rollback:
+            return build_rollback()
+        if (known := self.parts.workflows.get(case.workflow)) is None:
+            raise NoSuchStep(f"this version has no workflow {case.workflow}")
+        graph: Builder = known.build()
+        return graph
 
     async def _move(self, tx: Transaction, held: Held, place: Place, step: str, actor: str) -> None:
         case, now = held.case, self.parts.clock()
