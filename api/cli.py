@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.cli_case import explain, export
+from api.cli_deploy import deploy
 from api.cli_exceptions import app as standstills
 from api.cli_halts import halts, release, stop
 from api.cli_log import log, verify
@@ -61,6 +62,7 @@ app.command()(rollback)
 app.add_typer(standstills)
 for switch in (stop, release, halts):
     app.command()(switch)
+app.add_typer(deploy, name="deploy")
 app.add_typer(schedules, name="schedules")
 app.add_typer(tools, name="tools")
 app.command()(triggers)
