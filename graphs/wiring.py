@@ -25,6 +25,7 @@ from graphs.catalogue import find_kits
 from graphs.closed_world import require_closed
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
+from graphs.meter import Meter, known_names
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
@@ -92,6 +93,7 @@ class Parts:
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
+    meter: Meter = field(default_factory=Meter)
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
@@ -139,6 +141,8 @@ async def open_parts(
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
         workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
+        meter = Meter(known_names(workflows, registry))
+        registry.watched_by(meter.call)
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
@@ -159,6 +163,7 @@ async def open_parts(
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
             triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
+            meter=meter,
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,

@@ -1,8 +1,8 @@
 """The registry: the tools there are, and the one door through which they can be called."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -24,6 +24,8 @@ from tools.persistence import ONCE, Persistence
 
 T = TypeVar("T")
 Find = Callable[[str], Awaitable[Record | None]]
+Watch = Callable[[str], AbstractContextManager[None]]
+"""Put around each call of a tool, with its name; sees what is raised, and lets it pass."""
 
 
 class UnknownTool(ToolRefused):
@@ -52,6 +54,7 @@ class Registry:
         self._real: Mapping[str, Tool] = _by_name(tools)
         self._shown = {name: replace(tool, perform=_refuse, find=None) for name, tool in self._real.items()}
         self._capability: Capability | None = None
+        self._watch: Watch = _unwatched
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._shown.values())
@@ -145,8 +148,16 @@ class Registry:
                     raise
             tried += 1
 
-    def _watching(self, tool: Tool) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._breakers is None else self._breakers.watching(tool.connector)
+    def watched_by(self, watch: Watch) -> None:
+        """Put this around each call from now on."""
+        self._watch = watch
+
+    @asynccontextmanager
+    async def _watching(self, tool: Tool) -> AsyncIterator[None]:
+        guarded = nullcontext() if self._breakers is None else self._breakers.watching(tool.connector)
+        with self._watch(tool.name):
+            async with guarded:
+                yield
 
     def can_find(self, name: str) -> bool:
         """Whether the tool can be asked what became of a call."""
@@ -180,6 +191,10 @@ async def _within(tool: Tool, call: Awaitable[Any]) -> Any:
 
 def _failure(tool: Tool) -> type[ToolError]:
     return ToolUnavailable if tool.effect is Effect.READ else OutcomeUnknown
+
+
+def _unwatched(_name: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def _refuse(*_: object) -> NoReturn:
