@@ -24,6 +24,7 @@ from api import (
     rules,
     schedules,
     stream,
+    tools,
     triggers,
 )
 from api.access import require_access
@@ -42,7 +43,7 @@ def create_app(parts: Parts) -> FastAPI:
     parts_of_it = (
         *(events, cases, stream, review_acts, reviews, delegations, rules),
         *(notifications, personal, record, dossier, rollbacks, exceptions, halts),
-        *(connectors, schedules, triggers, audit, health, metrics),
+        *(connectors, schedules, triggers, tools, audit, health, metrics),
     )
     app = _application(parts, [part.router for part in parts_of_it])
     app.state.live = Live(parts)

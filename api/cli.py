@@ -20,6 +20,7 @@ from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
 from api.cli_serve import api, up, worker
 from api.cli_tables import rules
+from api.cli_tools import tools
 from api.cli_triggers import triggers
 from api.client import Client, Problem, TokenUnfit, Unreachable
 from api.logs import configure
@@ -36,6 +37,7 @@ from graphs.people import PeopleFileUnfit
 from graphs.record.decision_record import RecordUnfit
 from graphs.scaffold.layout import FolderUnfit, NameUnfit
 from graphs.settings import Settings, SettingUnfit
+from graphs.tools_file import ToolsFileUnfit
 from graphs.trace_post import TracingUnfit
 from graphs.trigger_file import TriggersFileUnfit
 from nodes.flags import SAYS, Flag
@@ -65,6 +67,7 @@ app.command()(doctor)
 for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(schedules, name="schedules")
+app.add_typer(tools, name="tools")
 app.command()(triggers)
 app.add_typer(new, name="new")
 app.command()(workflows)
@@ -84,6 +87,7 @@ _EXPECTED = (
     FolderUnfit,
     TracingUnfit,
     SettingUnfit,
+    ToolsFileUnfit,
     HaltUnfit,
     HaltAlreadyReleased,
     Problem,

@@ -156,6 +156,19 @@ class Client:
         """Let go on what was stopped."""
         return await self._call("DELETE", f"/halts/{halt_id}")
 
+    async def tools(self) -> list[dict[str, Any]]:
+        """Every tool from outside, by name."""
+        return list((await self._call("GET", "/tools"))["items"])
+
+    async def admit_tool(self, name: str, digest: str, effect: str | None) -> dict[str, Any]:
+        """Let a tool in, as its definition with this digest says."""
+        body = {"digest": digest} | ({"effect": effect} if effect else {})
+        return await self._call("POST", f"/tools/{name}/admission", json=body)
+
+    async def withdraw_tool(self, name: str) -> dict[str, Any]:
+        """Take an admission back."""
+        return await self._call("DELETE", f"/tools/{name}/admission")
+
     async def schedules(self) -> list[dict[str, Any]]:
         """Every schedule, by name."""
         return list((await self._call("GET", "/schedules"))["items"])

@@ -38,6 +38,7 @@ from checkpoints.errors import (
     UnknownCursor,
 )
 from graphs.acts import NothingAbove, NotWaitingForInfo
+from graphs.admissions import ToolNotOffered, ToolUnfit
 from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
 from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
@@ -93,6 +94,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     NotAnOwner: HTTPStatus.UNPROCESSABLE_ENTITY,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,
     ScheduleNotFound: HTTPStatus.NOT_FOUND,
+    ToolNotOffered: HTTPStatus.NOT_FOUND,
+    ToolUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     ScheduleNameTaken: HTTPStatus.CONFLICT,
     ScheduleUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionTaken: HTTPStatus.CONFLICT,

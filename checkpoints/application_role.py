@@ -27,6 +27,7 @@ TABLES = {
     "exceptions": _KEEP,
     **dict.fromkeys(("rule_tables", "sealed_values", "deliveries"), _KEEP),
     **dict.fromkeys(("halts", "halt_waits"), _KEEP),
+    "tool_admissions": _KEEP,
     "schedules": _ALL,
     "triggers": _KEEP,
     "alembic_version": frozenset({"SELECT"}),

@@ -291,6 +291,24 @@ schedules = Table(
     Index(None, "wake_at", "id"),
 )
 
+tool_admissions = Table(
+    "tool_admissions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    text_column("tool"),
+    text_column("system"),
+    text_column("digest"),
+    text_column("effect"),
+    json_column("definition"),
+    json_column("changes"),
+    text_column("admitted_by"),
+    at_column("admitted_at", nullable=False),
+    text_column("ended_by", nullable=True),
+    at_column("ended_at"),
+    Index(None, "tool", "admitted_at"),
+    Index("tool_admissions_in_force_key", "tool", unique=True, postgresql_where="ended_at IS NULL"),
+)
+
 triggers = Table(
     "triggers",
     metadata,

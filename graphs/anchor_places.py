@@ -1,5 +1,6 @@
 """The anchors that COUNTERSIGN_ANCHOR names: file://, https://, s3://, gs:// and az:// addresses."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,16 +22,19 @@ class AnchorUnfit(Exception):
         super().__init__(message or type(self).__doc__)
 
 
-def read_anchors(text: str | None) -> tuple[Anchor, ...]:
-    """The anchors of a comma-separated list; raises AnchorUnfit, without quoting an address."""
+def read_anchors(text: str | None, private: Collection[str] = ()) -> tuple[Anchor, ...]:
+    """The anchors of a comma-separated list; raises AnchorUnfit, without quoting an address.
+
+    Hosts in `private` may be at an address of this machine or network.
+    """
     places = [place.strip() for place in (text or "").split(",") if place.strip()]
-    anchors = tuple(_anchor(place, number) for number, place in enumerate(places, 1))
+    anchors = tuple(_anchor(place, number, private) for number, place in enumerate(places, 1))
     if len({anchor.name for anchor in anchors}) < len(anchors):
         raise AnchorUnfit("COUNTERSIGN_ANCHOR: an anchor is there twice")
     return anchors
 
 
-def _anchor(place: str, number: int) -> Anchor:
+def _anchor(place: str, number: int, private: Collection[str]) -> Anchor:
     try:
         parts = urlsplit(place)
         name = f"{parts.scheme}://{parts.netloc}{parts.path}"
@@ -38,7 +42,9 @@ def _anchor(place: str, number: int) -> Anchor:
             case "file" if parts.path.startswith("/") and parts.netloc in {"", "localhost"}:
                 return FileAnchor(name=name, path=Path(unquote(parts.path)))
             case "http" | "https":
-                return EndpointAnchor(name=name, endpoint=Endpoint.at(place, WITHIN))
+                own = parts.hostname in private
+                endpoint = Endpoint.at(place, WITHIN, allow_private=own)
+                return EndpointAnchor(name=name, endpoint=endpoint)
             case "s3" | "gs" | "az":
                 return ObjectStoreAnchor(name=name, within=WITHIN, store=store_at(place, WITHIN))
             case _:

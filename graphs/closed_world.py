@@ -5,18 +5,21 @@ judges it lies nothing but the gate. What cannot be proven is refused, with the 
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from langgraph.graph import START
 
 from graphs.flow import Builder
-from nodes.execute import execute
+from nodes.execute import execute, settle
 from nodes.gate import gate
 from nodes.held import node_within
 from nodes.lane import steps_of
+from nodes.listed import node_listed, tools_of
 from nodes.state import is_route
 from nodes.weigh import weigh
+
+_ACTING = (weigh, execute, settle)
 
 
 class OpenWorld(Exception):
@@ -30,12 +33,14 @@ class OpenWorld(Exception):
         self.path = path
 
 
-def require_closed(name: str, graph: Builder) -> None:
+def require_closed(name: str, graph: Builder, tools: Collection[str] | None = None) -> None:
     """Raise OpenWorld unless the graph, and every lane in it, holds together.
 
     Args:
         name: the workflow's, for the message.
         graph: as it was built, not compiled.
+        tools: those that the workflow judges: each step that judges or does lists some of them. None for the
+            graph that takes back whatever there is to take back.
     """
     if graph.waiting_edges:
         raise OpenWorld(name, "edges from several steps keep what is no JSON shape in the state", graph)
@@ -44,7 +49,9 @@ def require_closed(name: str, graph: Builder) -> None:
     for step, spec in graph.nodes.items():
         _require_held(name, graph, step, spec)
         if (lane := steps_of(_raw(graph, step))) is not None:
-            require_closed(f"{name}: lane {step}", lane)
+            require_closed(f"{name}: lane {step}", lane, tools)
+        elif tools is not None and _raw(graph, step) in _ACTING:
+            _require_listed(name, graph, step, tools)
     for step, branches in graph.branches.items():
         for branch in branches.values():
             function = getattr(branch.path, "func", None)
@@ -60,6 +67,14 @@ def _require_held(name: str, graph: Builder, step: str, spec: Any) -> None:
         raise OpenWorld(name, f"step {step} says itself where to go: {', '.join(spec.ends)}", graph)
     if _raw(graph, step) is None:
         raise OpenWorld(name, f"step {step} is not held: it may lead anywhere", graph)
+
+
+def _require_listed(name: str, graph: Builder, step: str, tools: Collection[str]) -> None:
+    listed = tools_listed(graph, step)
+    if not listed:
+        raise OpenWorld(name, f"step {step} does not list the tools that it is for", graph, (step,))
+    if strange := sorted(set(listed) - set(tools)):
+        raise OpenWorld(name, f"step {step} lists what nothing judges: {', '.join(strange)}", graph, (step,))
 
 
 def _require_judged(name: str, graph: Builder) -> None:
@@ -116,4 +131,13 @@ def _id(step: str) -> str:
 
 def _raw(graph: Builder, step: str) -> Any:
     """The node within a held step, None if it is not held."""
+    return node_listed(_within(graph, step))
+
+
+def tools_listed(graph: Builder, step: str) -> tuple[str, ...]:
+    """The tools that a step lists, none if it lists none."""
+    return tools_of(_within(graph, step))
+
+
+def _within(graph: Builder, step: str) -> Any:
     return node_within(getattr(graph.nodes[step].runnable, "afunc", None))

@@ -12,6 +12,7 @@ from nodes.gate import gate
 from nodes.held import held
 from nodes.lane import DONE, lane
 from nodes.leave import leave
+from nodes.listed import listed
 from nodes.state import CaseState, route
 from nodes.stuck import retry, stuck
 from nodes.weigh import weigh
@@ -65,7 +66,7 @@ class Flow:
     def deed(
         self,
         name: str,
-        *,
+        *tools: str,
         then: str,
         judge: str = "",
         gate_: str | None = "",
@@ -80,6 +81,7 @@ class Flow:
 
         Args:
             name: the step that does it.
+            tools: what it does; a proposal of any other tool is neither judged nor done here.
             then: where to go when it is done.
             judge: the name of the judging step, to which the step before leads; `judge_NAME` if not given.
             gate_: the name of the step that waits for people; None where the rules never ask any.
@@ -92,12 +94,14 @@ class Flow:
         settle_ = settle_ or f"settle_{name}"
         done = {"done": then, "changed": judge, "failed": "failed", "unknown": "uncertain"}
         asked = {} if gate_ is None else {"review": gate_}
-        self.step(judge, weigh, {"allow": name, "refuse": refused, **asked}, otherwise="escalated")
+        self.step(
+            judge, listed(weigh, tools), {"allow": name, "refuse": refused, **asked}, otherwise="escalated"
+        )
         if gate_ is not None:
             answers = {"approved": name, "superseded": judge, "blocked": "blocked"}
             self.step(gate_, gate, answers, otherwise=declined, again=judge)
-        self.step(name, execute, done, again=settle_)
-        self.step(settle_, settle, done)
+        self.step(name, listed(execute, tools), done, again=settle_)
+        self.step(settle_, listed(settle, tools), done)
 
     def built(self) -> Builder:
         """The uncompiled graph; whoever runs it compiles it with a checkpointer."""
@@ -113,7 +117,7 @@ class Flow:
         return self.graph
 
 
-def signed_lane(name: str, propose: Node) -> Node:
+def signed_lane(name: str, propose: Node, *tools: str) -> Node:
     """A lane for one action: proposed, judged, signed by whom the rules ask, and done.
 
     Beside others of its kind it waits for its own people. What is not done ends the lane with its outcome;
@@ -122,9 +126,9 @@ def signed_lane(name: str, propose: Node) -> Node:
     steps: Builder = StateGraph(CaseState, context_schema=Context)
     nodes: dict[str, tuple[Any, dict[str, str]]] = {
         "propose": (propose, {"ready": "judge"}),
-        "judge": (weigh, {"allow": "do", "review": "gate"}),
+        "judge": (listed(weigh, tools), {"allow": "do", "review": "gate"}),
         "gate": (gate, {"approved": "do", "superseded": "judge"}),
-        "do": (execute, {"changed": "judge", DONE: END}),
+        "do": (listed(execute, tools), {"changed": "judge", DONE: END}),
     }
     for step, (node, to) in nodes.items():
         steps.add_node(step, held(node))

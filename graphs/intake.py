@@ -20,7 +20,7 @@ from nodes.judge import Judge, no_decision, no_deeds
 from nodes.permissions import Kind, Principal
 from nodes.sealing import sealed
 from nodes.workflow import Workflow
-from tools.contract import Arguments, Record, ToolRefused
+from tools.contract import Arguments, Record, ToolNotAdmitted, ToolRefused
 
 RESERVED = ("/triggers/", "/schedules/", "/cases/")
 """Sources of our own: who could send under them could take the place of a tick, a row or a child case."""
@@ -75,6 +75,7 @@ class Intake:
             workflow = self._workflow(event)
             data = fitting(workflow, event.data)
             depth = await self._depth(workflow, event, principal)
+            await self.parts.renew_tools()
             await self._check_scope(workflow, data)
         except EventRefused as refused:
             await self.record_refusal(event, principal, refused, attempt=attempt)
@@ -136,6 +137,8 @@ class Intake:
         )
         try:
             strangers = judge.out_of_scope(await judge.records({"event": data}))
+        except ToolNotAdmitted:  # that says nothing of the event: it may come again
+            raise
         except ToolRefused as refused:
             raise EventRefused(refused.reason, str(refused)) from refused
         if strangers:

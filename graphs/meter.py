@@ -16,7 +16,6 @@ from nodes.agent import AgentRole, AgentUncertain, Brain, LookUp, Thought
 from nodes.shapes import Json
 from nodes.workflow import Workflow
 from tools.contract import OutcomeUnknown, ToolError, ToolRefused, ToolUnavailable
-from tools.registry import Registry
 
 OTHER = "other"
 """The label of whatever is not among the known words."""
@@ -34,10 +33,9 @@ class Known:
     tools: frozenset[str] = frozenset()
 
 
-def known_names(workflows: Mapping[str, Workflow], registry: Registry) -> Known:
-    """The names of what this process has loaded as its own."""
+def known_names(workflows: Mapping[str, Workflow], tools: frozenset[str]) -> Known:
+    """The names of what this process has loaded; `tools` are its own, since those from outside choose theirs."""
     agents = {name for workflow in workflows.values() for name in workflow.agents}
-    tools = frozenset(tool.name for tool in registry)
     return Known(workflows=frozenset(workflows), agents=frozenset(agents), tools=tools)
 
 

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from checkpoints.audit import NOTIFIED
 from graphs.people import first_fault, one_line
 from nodes.strict_yaml import TableUnfit, load_yaml
-from tools.notices.endpoint import Endpoint, fit_address, is_loopback
+from tools.notices.endpoint import Endpoint
 from tools.notices.message import Sender
 from tools.notices.slack import SlackSender
 from tools.notices.smtp import SmtpSender, Tls
 from tools.notices.webhook import WebhookSender, signer_of
+from tools.outside.addresses import fit_address, is_loopback
 
 WITHIN = timedelta(seconds=15)
 """The longest that one sending may take."""
@@ -107,13 +108,19 @@ class _Smtp(_Channel):
         return self
 
 
-class _Webhook(_Channel):
+class _Posted(_Channel):
+    """What is posted by HTTP: to a host of this machine or network only where that is said."""
+
+    allow_private: Annotated[bool, Field(strict=True)] = False
+
+
+class _Webhook(_Posted):
     kind: Literal[ChannelKind.WEBHOOK]
     url: str
     secret_env: Variable
 
 
-class _Slack(_Channel):
+class _Slack(_Posted):
     kind: Literal[ChannelKind.SLACK]
     url_env: Variable
 
@@ -202,7 +209,7 @@ class _Reading:
             case _Smtp():
                 return self._smtp(item, place)
             case _Webhook():
-                endpoint = Endpoint.at(self.address(item.url, f"{place}.url"), WITHIN)
+                endpoint = self._endpoint(item, item.url, f"{place}.url")
                 secret = self._variable(item.secret_env, f"{place}.secret_env")
                 try:
                     return WebhookSender(endpoint=endpoint, signer=signer_of(secret))
@@ -210,9 +217,12 @@ class _Reading:
                     raise self._unfit(f"{place}.secret_env", str(error)) from error
             case _Slack():
                 url = self._variable(item.url_env, f"{place}.url_env")
-                return SlackSender(endpoint=Endpoint.at(self.address(url, f"{place}.url_env"), WITHIN))
+                return SlackSender(endpoint=self._endpoint(item, url, f"{place}.url_env"))
             case _:
                 assert_never(item)
+
+    def _endpoint(self, item: _Posted, url: str, place: str) -> Endpoint:
+        return Endpoint.at(self.address(url, place), WITHIN, allow_private=item.allow_private)
 
     def _smtp(self, item: _Smtp, place: str) -> SmtpSender:
         named = item.password_env

@@ -44,6 +44,17 @@ SAYS = {
     "tool_refused": _SYSTEM,
     "record_not_found": Words("A record that is needed is not there.", _NOTHING, _MENDED),
     "unknown_tool": Words("A tool that is needed is not installed.", _NOTHING, _MENDED),
+    "tool_not_admitted": Words(
+        "A tool from outside is needed that nobody has admitted.",
+        _NOTHING,
+        "Have whoever may look at it and admit it (countersign tools), then retry.",
+    ),
+    "tool_changed": Words(
+        "A tool from outside is no longer what was admitted.",
+        _NOTHING,
+        "Have whoever may look at the difference and admit it anew (countersign tools), then retry.",
+    ),
+    "tool_not_reached": _SYSTEM._replace(happened="The system could not be reached."),
     "no_capability": Words(
         "A tool was called past the gateway.", _NOTHING, "Have an engineer look; cancel it."
     ),
@@ -73,6 +84,7 @@ SAYS = {
     "several_rows_match": Words("Several rules match, and say different things.", _NOTHING, _BY_PEOPLE),
     "facts_unfit": Words("A fact that the rules need is missing or makes no sense.", _NOTHING, _MENDED),
     "literal_arguments": Words("A value of the action comes from no record.", _NOTHING, _BY_PEOPLE),
+    "tool_not_listed": Words("The step does not list the tool that is proposed.", _NOTHING, _BY_PEOPLE),
     "unproven_authority": Words(
         "Who, what, where or how much comes from no record, but from what somebody says.",
         _NOTHING,

@@ -18,6 +18,7 @@ from nodes.permissions import (
     CASES,
     PERSONAL_DATA,
     SCHEDULES,
+    TOOLS_OUTSIDE,
     Permission,
     Permissions,
     Role,
@@ -70,6 +71,7 @@ class _Person(_Strict):
     rolls_back: bool = False
     halts: list[HaltScope] = []
     schedules: bool = False
+    admits: bool = False
     includes: list[Name] = []
 
 
@@ -191,6 +193,7 @@ class RoleFile(_Strict):
                 (Verb.ERASE, PERSONAL_DATA, person.erases),
                 (Verb.ROLL_BACK, CASES, person.rolls_back),
                 (Verb.SCHEDULE, SCHEDULES, person.schedules),
+                (Verb.ADMIT, TOOLS_OUTSIDE, person.admits),
             )
             if may
         )
@@ -252,8 +255,8 @@ def _role(name: str, verb: Verb, tools: Iterable[str]) -> Role:
 
 
 def read_text(package: str, *path: str) -> str:
-    """A file that lies beside a workflow's code."""
-    return resources.files(package).joinpath(*path).read_text(encoding="utf-8")
+    """A file that lies beside a workflow's code, in a regular package or in a namespace."""
+    return resources.files(package).joinpath("/".join(path)).read_text(encoding="utf-8")
 
 
 def load_roles(package: str, text: str | None = None) -> RoleFile:

@@ -15,10 +15,11 @@ from nodes.permissions import Verb
 from nodes.rules import Outcome
 from nodes.undoing import DEED, Deed
 from nodes.workflow import Workflow, WorkflowUnfit
-from tools.contract import Effect, FieldClass, Trust
+from tools.contract import Effect, FieldClass, ToolNotAdmitted, Trust
 from tools.registry import Registry
 
-Models = Mapping[str, type[BaseModel]]
+Models = Mapping[str, type[BaseModel] | None]
+"""By name what a record is; None of a tool from outside that nobody has admitted: it may hold anything."""
 _OF_AN_UNDO: Models = {DEED: Deed}
 
 
@@ -45,7 +46,7 @@ def require_rule_of_two(workflow: Workflow, registry: Registry) -> None:
 def _models(workflow: Workflow, registry: Registry) -> Models:
     return {
         "event": workflow.event,
-        **{source.name: registry.describe(source.tool).result for source in workflow.sources},
+        **{source.name: _result(registry, source.tool) for source in workflow.sources},
         **workflow.derived,
         **{name: role.output for name, role in workflow.agents.items()},
         **_OF_AN_UNDO,
@@ -54,7 +55,15 @@ def _models(workflow: Workflow, registry: Registry) -> Models:
 
 def _exists(models: Models, path: str) -> bool:
     name, _, field = path.partition(".")
-    return name in models and field in models[name].model_fields
+    model = models.get(name)
+    return name in models if model is None else field in model.model_fields
+
+
+def _result(registry: Registry, tool: str) -> type[BaseModel] | None:
+    try:
+        return registry.describe(tool).result
+    except ToolNotAdmitted:
+        return None
 
 
 def _outside(
@@ -63,7 +72,11 @@ def _outside(
     """The fields by which text from outside reaches an agent, its own or through what others have said."""
     for path in role.view.fields:
         name, _, field = path.partition(".")
-        mark = mark_of(models[name], field)
+        model = models[name]
+        if model is None:
+            yield path
+            continue
+        mark = mark_of(model, field)
         if mark.field_class is FieldClass.SECRET:
             continue
         if mark.field_class is FieldClass.PERSONAL and path not in role.view.clear:
@@ -71,7 +84,7 @@ def _outside(
         if name in workflow.agents and name not in asked:
             if any(_outside(workflow, models, workflow.agents[name], (*asked, role.name))):
                 yield path
-        elif mark.trust is Trust.UNTRUSTED or _within(models[name].model_fields[field].annotation):
+        elif mark.trust is Trust.UNTRUSTED or _within(model.model_fields[field].annotation):
             yield path
 
 
@@ -88,14 +101,16 @@ def _within(annotation: Any) -> bool:
 
 def _sensitive(models: Models, role: AgentRole, path: str) -> bool:
     name, _, field = path.partition(".")
-    return path in role.view.clear and mark_of(models[name], field).field_class is FieldClass.PERSONAL
+    model = models[name]
+    personal = model is None or mark_of(model, field).field_class is FieldClass.PERSONAL
+    return path in role.view.clear and personal
 
 
 def _alone(workflow: Workflow, registry: Registry, role: AgentRole) -> Iterator[str]:
     """What an agent proposes and a row allows."""
     for tool, ruling in workflow.rulings.items():
         proposes = workflow.permissions.decide((f"agent:{role.name}",), Verb.PROPOSE, tool).allowed
-        if proposes and registry.describe(tool).effect is not Effect.READ:
+        if proposes and _result(registry, tool) and registry.describe(tool).effect is not Effect.READ:
             for row in ruling.table.rows:
                 if row.then.outcome is Outcome.ALLOW:
                     yield f"{tool} by row {row.id}"

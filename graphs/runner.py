@@ -84,6 +84,7 @@ class Runner:
             TooEarly: the command is for later.
             ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
         """
+        await self.parts.renew_tools()
         async with open_session(self.parts.database.engine) as session:
             known = await open_command(session, command_id)
             if known is None:

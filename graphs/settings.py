@@ -83,12 +83,15 @@ class Settings:
         model: `COUNTERSIGN_MODEL`, such as `openai:gpt-5.5`; without it agents run their playbooks.
         sandbox_url: `COUNTERSIGN_SANDBOX_URL`, the business database; beside ours if not set.
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
+        tools_file: `COUNTERSIGN_TOOLS`, which systems outside have tools for us; None is none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
         triggers_file: `COUNTERSIGN_TRIGGERS`, which tables and folders cases begin from; None is from none.
         tracing: `LANGSMITH_…`, where traces of the work go.
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
             there; without it `log.key` in the home, made on first use.
         anchors: `COUNTERSIGN_ANCHOR`, comma-separated addresses where signed heads are put.
+        anchor_private: `COUNTERSIGN_ANCHOR_PRIVATE`, comma-separated hosts of anchors that may be at an
+            address of this machine or network.
         principal_rate: `COUNTERSIGN_RATE_PRINCIPAL`, calls of the API a minute by one principal.
         address_rate: `COUNTERSIGN_RATE_ADDRESS`, the same by one address.
     """
@@ -101,11 +104,13 @@ class Settings:
     model: str | None = None
     sandbox_url: str | None = None
     notify_file: Path | None = None
+    tools_file: Path | None = None
     retention_file: Path | None = None
     triggers_file: Path | None = None
     tracing: Tracing = Tracing()
     log_key: Path | None = None
     anchors: str | None = None
+    anchor_private: tuple[str, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
 
@@ -123,11 +128,13 @@ class Settings:
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
+            tools_file=Path(env.get("COUNTERSIGN_TOOLS") or home / "tools.yaml"),
             triggers_file=Path(env.get("COUNTERSIGN_TRIGGERS") or home / "triggers.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),
             tracing=Tracing.from_environment(env),
             log_key=Path(env["COUNTERSIGN_LOG_KEY"]) if env.get("COUNTERSIGN_LOG_KEY") else None,
             anchors=env.get("COUNTERSIGN_ANCHOR") or None,
+            anchor_private=_listed(env.get("COUNTERSIGN_ANCHOR_PRIVATE")),
             principal_rate=Rate.read(env, "COUNTERSIGN_RATE_PRINCIPAL", USUAL_OF_A_PRINCIPAL),
             address_rate=Rate.read(env, "COUNTERSIGN_RATE_ADDRESS", USUAL_OF_AN_ADDRESS),
         )

@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,11 +27,13 @@ from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.meter import Meter, known_names
 from graphs.notify import SILENT, Notify, read_notify
+from graphs.outside import NOBODY, Outside
 from graphs.people import People
 from graphs.retention import USUAL, read_retention
 from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
 from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
+from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
 from nodes.agent import Brain, Playbooks
@@ -39,7 +41,8 @@ from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
 from tools.anchors.anchor import Anchor
 from tools.breakers import Breakers
-from tools.persistence import Sleep
+from tools.contract import Tool
+from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import open_sandbox
@@ -94,6 +97,7 @@ class Parts:
     triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
     meter: Meter = field(default_factory=Meter)
+    outside: Outside = NOBODY
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
@@ -101,6 +105,10 @@ class Parts:
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
         return ConfigurationRecord(self.database, self.people, self.clock, self.ids)
+
+    async def renew_tools(self) -> None:
+        """Let the registry have the tools from outside that are admitted now, by whichever process."""
+        await self.outside.renew(self.database, self.registry, self.capability)
 
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
@@ -125,9 +133,10 @@ async def open_parts(
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
-            WorkflowUnfit, NotifyFileUnfit, TriggersFileUnfit: each with one clear line.
+            WorkflowUnfit, NotifyFileUnfit, TriggersFileUnfit, ToolsFileUnfit: each with one clear line.
     """
-    signer, anchors = signer_of(settings), read_anchors(settings.anchors)
+    signer = signer_of(settings)
+    anchors = read_anchors(settings.anchors, settings.anchor_private)
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(open_tracer(settings.tracing, clock))
         where = await stack.enter_async_context(addresses(settings))
@@ -139,17 +148,21 @@ async def open_parts(
         sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
-        registry = Registry(sandbox_tools(sandbox), asking(sleep, random.random), breakers)
+        outside = read_tools(settings.tools_file, os.environ)
+        registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
+        own = frozenset(tool.name for tool in registry)
+        capability = registry.hand_over()
+        await outside.renew(database, registry, capability)
         workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
-        meter = Meter(known_names(workflows, registry))
-        registry.watched_by(meter.call)
+        meter = Meter(known_names(workflows, own))
+        registry.watched_by(capability, meter.call)
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
-            capability=registry.hand_over(),
+            capability=capability,
             workflows=workflows,
             rulebook=rulebook,
             brain=choose_brain(settings.model, breakers),
@@ -164,6 +177,7 @@ async def open_parts(
             triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
             meter=meter,
+            outside=outside,
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
@@ -175,8 +189,23 @@ async def open_parts(
             workflows=parts.workflows,
             standing=standing_,
         )
+        running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)
         yield parts
+
+
+def registry_of(
+    own: Iterable[Tool], outside: Outside, persistence: Persistence, breakers: Breakers
+) -> Registry:
+    """The registry with our own tools; those of systems outside come in as they are admitted.
+
+    Raises:
+        ToolsFileUnfit: a system outside is called as one of ours.
+    """
+    try:
+        return Registry((*own, *outside.sources), persistence, breakers, outside=list(outside.providers))
+    except ValueError as error:
+        raise ToolsFileUnfit(f"the tools file: {error}") from error
 
 
 @asynccontextmanager
@@ -248,7 +277,7 @@ def proven(workflow: Workflow, registry: Registry) -> Workflow:
     Raises:
         OpenWorld, WorkflowUnfit, TableUnfit.
     """
-    require_closed(workflow.name, workflow.build())
+    require_closed(workflow.name, workflow.build(), workflow.rulings)
     require_rule_of_two(workflow, registry)
     return held_to_tools(workflow, registry)
 

@@ -109,7 +109,8 @@ class Gateway:
         grant = signature.grant if signature else None
         async with self._alone(proposal, self._agents_window(proposal)):
             judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
-            obstacle = await self._obstacle(judgement, signature, shown, case) or self._resting(proposal)
+            obstacle = await self._obstacle(judgement, signature, shown, case)
+            obstacle = obstacle or await self._unready(proposal) or self._resting(proposal)
             if obstacle is None:
                 begun = await self._begin(judgement, grant or self._automatic(judgement), tell)
         if obstacle is None:
@@ -155,6 +156,14 @@ class Gateway:
             same = effect.tool == judgement.proposal.tool and ruling.same_deed(effect.arguments, arguments)
             if same and effect.state is not EffectState.FAILED:
                 return Execution(end=End.BLOCKED, reason="already_done_in_this_case")
+        return None
+
+    async def _unready(self, proposal: Proposal) -> Execution | None:
+        """Whether the tool could not be called now: then nothing is begun."""
+        try:
+            await self.registry.ready(self.capability, proposal.tool)
+        except ToolError as failure:
+            return Execution(end=End.BLOCKED, reason=failure.reason)
         return None
 
     def _resting(self, proposal: Proposal) -> Execution | None:

@@ -1,6 +1,7 @@
 """Marks: how sensitive a model's fields are and how far they are to be trusted, and what masking leaves."""
 
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, get_args
 
@@ -46,6 +47,8 @@ def masked(value: Any, *, apart: bool = False) -> Any:
             return value.isoformat()
         case StrEnum():
             return value.value
+        case Decimal():
+            return str(value)
         case _:
             return value
 

@@ -68,6 +68,7 @@ class Verb(StrEnum):
     RESOLVE = "resolve"
     HALT = "halt"
     SCHEDULE = "schedule"
+    ADMIT = "admit"
 
 
 PERSONAL_DATA = "personal_data"
@@ -76,6 +77,8 @@ CASES = "cases"
 """What is rolled back."""
 SCHEDULES = "schedules"
 """What is added, paused, resumed and removed."""
+TOOLS_OUTSIDE = "tools_outside"
+"""What is admitted, and withdrawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +87,7 @@ class Permission:
 
     Attributes:
         on: a route's name for `call`, `personal_data` for `unmask` and `erase`, `cases` for `roll_back`,
-            `schedules` for `schedule`,
+            `schedules` for `schedule`, `tools_outside` for `admit`,
             a kind of target (`everything`, `workflow` …) for `halt`, a tool's for the others.
         limit: the most that one deed may be about; None is without limit.
         per_day: the most that all deeds of a day may be about together; None is without limit.

@@ -6,7 +6,7 @@ from nodes.context import Context
 from nodes.records import Records
 from nodes.state import CaseState, standing
 from nodes.story import Story
-from tools.contract import ToolError, ToolRefused
+from tools.contract import ToolError, ToolNotAdmitted, ToolRefused
 
 
 class OutOfScope(Exception):
@@ -20,6 +20,8 @@ async def retrieve(state: CaseState, runtime: Runtime[Context]) -> CaseState:  #
     context.memory.records = None
     try:
         records = await remembered(context)
+    except ToolNotAdmitted as unusable:
+        return _stopped(story, "blocked", unusable.reason, str(unusable))
     except ToolRefused as refusal:
         return _stopped(story, "rejected", refusal.reason, str(refusal))
     except ToolError as failure:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from nodes.rules import Outcome, RuleTable
 from nodes.strict_yaml import TableUnfit
 from nodes.workflow import Ruling, Workflow
-from tools.contract import Reversibility, Tool
+from tools.contract import Reversibility, Tool, ToolNotAdmitted
 from tools.registry import Registry
 
 
@@ -28,10 +28,20 @@ def undo_text(tool: Tool) -> str:
 
 def too_bold(table: RuleTable, tool: Tool) -> list[str]:
     """The rows that would let a deed go by themselves that nobody can take back."""
-    if not needs_people(tool):
-        return []
+    return _allowing(table, tool.name) if needs_people(tool) else []
+
+
+def _too_bold(table: RuleTable, name: str, registry: Registry) -> list[str]:
+    """The same by the tool's name; one from outside that is not there yet will be irreversible."""
+    try:
+        return too_bold(table, registry.describe(name))
+    except ToolNotAdmitted:
+        return _allowing(table, name)
+
+
+def _allowing(table: RuleTable, name: str) -> list[str]:
     return [
-        f"row {row.id}: allows {tool.name}, which is irreversible: it needs people"
+        f"row {row.id}: allows {name}, which is irreversible: it needs people"
         for row in table.rows
         if row.then.outcome is Outcome.ALLOW
     ]
@@ -43,17 +53,17 @@ def held_to_tools(workflow: Workflow, registry: Registry) -> Workflow:
     Raises:
         TableUnfit: a shipped table allows what is irreversible.
     """
-    rulings = {name: _held(ruling, registry.describe(name)) for name, ruling in workflow.rulings.items()}
+    rulings = {name: _held(ruling, name, registry) for name, ruling in workflow.rulings.items()}
     return replace(workflow, rulings=rulings)
 
 
-def _held(ruling: Ruling, tool: Tool) -> Ruling:
+def _held(ruling: Ruling, tool: str, registry: Registry) -> Ruling:
     def read(text: str, source: str) -> RuleTable:
         table = ruling.read(text, source)
-        _require(too_bold(table, tool), source)
+        _require(_too_bold(table, tool, registry), source)
         return table
 
-    _require(too_bold(ruling.table, tool), ruling.table.name)
+    _require(_too_bold(ruling.table, tool, registry), ruling.table.name)
     return replace(ruling, read=read)
 
 

@@ -34,7 +34,7 @@ from checkpoints.serializer import StrictSerializer
 from graphs.intake import Intake
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
-from tests import bench_log, bench_reviews, bench_rules
+from tests import bench_log, bench_reviews, bench_rules, bench_workflows
 from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone, make_templates
 from tests.house import SHOP, House, refund_event
@@ -46,6 +46,7 @@ REVIEWED = range(2 * ROUNDS + 4, 2 * ROUNDS + 4 + bench_reviews.CASES)
 STEPS = (
     "retrieve",
     "triage",
+    "suspect",
     "assess",
     "propose",
     "judge",
@@ -132,6 +133,14 @@ async def main() -> None:
                 async with open_parts(settings, clock=lambda: AS_OF) as parts:
                     show(await measure(parts, ours))
                     await bench_reviews.measure(parts, [ids_of(number) for number in REVIEWED])
+            async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
+                people = Path(folder) / "people-of-the-demo.yaml"
+                known = bench_workflows.people_of_the_demo(people)
+                settings = Settings(
+                    database_url=ours, sandbox_url=sandbox, home=Path(folder), people_file=people
+                )
+                async with open_parts(settings, clock=lambda: AS_OF) as parts:
+                    await bench_workflows.measure(parts, known, Trips)
 
 
 async def fill(sandbox: str) -> None:

@@ -82,6 +82,24 @@ class RecordNotFound(ToolRefused):
     reason = "record_not_found"
 
 
+class ToolNotAdmitted(ToolRefused):
+    """A tool from outside that nobody has admitted; nothing was called."""
+
+    reason = "tool_not_admitted"
+
+
+class ToolChanged(ToolNotAdmitted):
+    """A tool from outside is no longer what was admitted; nothing was called."""
+
+    reason = "tool_changed"
+
+
+class ToolNotReached(ToolRefused):
+    """The call did not get to its system; nothing has changed."""
+
+    reason = "tool_not_reached"
+
+
 class ToolUnavailable(ToolError):
     """The system does not answer a read; nothing has changed, and it is no answer about the record."""
 
@@ -127,6 +145,7 @@ class Tool:
         perform: does the deed; raises ToolRefused if nothing happened and OutcomeUnknown if it may have.
         idempotent: the same `Call.key` twice is one deed.
         find: the result of the deed done under a key, or None if it never happened.
+        ready: raises ToolError if it could not be called now; asked before a deed, and changes nothing.
         undo: how a tool takes it back; None if none does.
         undone_outside: how people outside can take it back, where no tool of ours can; None if they cannot.
         authority: the arguments that say who, what, where or how much.
@@ -142,6 +161,7 @@ class Tool:
     timeout: timedelta = timedelta(seconds=10)
     idempotent: bool = False
     find: Callable[[str], Awaitable[Record | None]] | None = None
+    ready: Callable[[], Awaitable[None]] | None = None
     undo: Undo | None = None
     undone_outside: str | None = None
     authority: frozenset[str] = field(default_factory=frozenset)

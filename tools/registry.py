@@ -1,7 +1,7 @@
 """The registry: the tools there are, and the one door through which they can be called."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -16,6 +16,7 @@ from tools.contract import (
     Record,
     Tool,
     ToolError,
+    ToolNotAdmitted,
     ToolRefused,
     ToolUnavailable,
     connector_of,
@@ -45,22 +46,51 @@ class Capability:
 
 
 class Registry:
-    """Tools by name. Whoever looks one up gets its description, with nothing in it that can be called."""
+    """Tools by name. Whoever looks one up gets its description, with nothing in it that can be called.
+
+    The tools of connectors outside come and go with what people admit.
+    """
 
     def __init__(
-        self, tools: Iterable[Tool], persistence: Persistence = ONCE, breakers: Breakers | None = None
+        self,
+        tools: Iterable[Tool],
+        persistence: Persistence = ONCE,
+        breakers: Breakers | None = None,
+        outside: Collection[str] = (),
     ) -> None:
-        self._persistence, self._breakers = persistence, breakers
-        self._real: Mapping[str, Tool] = _by_name(tools)
-        self._shown = {name: replace(tool, perform=_refuse, find=None) for name, tool in self._real.items()}
+        self._persistence, self._breakers, self._outside = persistence, breakers, frozenset(outside)
+        self._own = tuple(tools)
+        if taken := self._outside & {tool.connector for tool in self._own}:
+            raise ValueError(f"two connectors are called {', '.join(sorted(taken))}")
+        self._take_in(())
         self._capability: Capability | None = None
         self._watch: Watch = _unwatched
+
+    def _take_in(self, outside: Iterable[Tool]) -> None:
+        real = _by_name([*self._own, *outside])
+        shown = {n: replace(tool, perform=_refuse, find=None, ready=None) for n, tool in real.items()}
+        self._real: Mapping[str, Tool] = real
+        self._shown: Mapping[str, Tool] = shown
+
+    def renew(self, capability: Capability, tools: Iterable[Tool]) -> None:
+        """Let these be the tools of the connectors outside, in place of those there were.
+
+        Raises:
+            NoCapability: the caller does not hold the capability, or one is of no connector outside.
+        """
+        given = tuple(tools)
+        self._require(capability)
+        if any(tool.connector not in self._outside for tool in given):
+            raise NoCapability("only the tools of connectors outside come and go")
+        self._take_in(given)
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._shown.values())
 
     def describe(self, name: str) -> Tool:
-        """The tool's description; raises UnknownTool."""
+        """The tool's description; raises UnknownTool, and ToolNotAdmitted for one of a connector outside."""
+        if name not in self._shown and connector_of(name) in self._outside:
+            raise ToolNotAdmitted(f"nobody has admitted {name}")
         if name not in self._shown:
             raise UnknownTool(f"there is no tool {name!r}")
         return self._shown[name]
@@ -123,6 +153,24 @@ class Registry:
                 raise ToolError(f"{tool.name} was asked what became of a call and answered {said}")
         return answer
 
+    async def ready(self, capability: Capability, name: str) -> None:
+        """Ask, before a deed is begun, whether its tool could be called now.
+
+        Raises:
+            NoCapability: the caller does not hold the capability.
+            ToolRefused: it is not there, or not what was admitted.
+            ToolUnavailable: its system does not answer.
+        """
+        tool = self._held(capability, name)
+        if tool.ready is None or self.rests(name):
+            return
+        async with self._watching(tool):
+            try:
+                async with asyncio.timeout(tool.timeout.total_seconds()):
+                    await tool.ready()
+            except (TimeoutError, OSError) as error:
+                raise ToolUnavailable(f"{name} did not say whether it is there") from error
+
     def rests(self, name: str) -> bool:
         """Whether the tool's connector is left alone for now."""
         return self._breakers is not None and self._breakers.rests(connector_of(name))
@@ -148,8 +196,9 @@ class Registry:
                     raise
             tried += 1
 
-    def watched_by(self, watch: Watch) -> None:
-        """Put this around each call from now on."""
+    def watched_by(self, capability: Capability, watch: Watch) -> None:
+        """Put this around each call from now on; raises NoCapability."""
+        self._require(capability)
         self._watch = watch
 
     @asynccontextmanager
@@ -164,10 +213,13 @@ class Registry:
         return name in self._real and self._real[name].find is not None
 
     def _held(self, capability: Capability, name: str) -> Tool:
-        if self._capability is None or capability is not self._capability:
-            raise NoCapability
+        self._require(capability)
         self.describe(name)
         return self._real[name]
+
+    def _require(self, capability: Capability) -> None:
+        if self._capability is None or capability is not self._capability:
+            raise NoCapability
 
 
 def _by_name(tools: Iterable[Tool]) -> dict[str, Tool]:

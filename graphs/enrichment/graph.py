@@ -7,8 +7,11 @@ from graphs.flow import Builder, Flow
 from nodes.ask import ask
 from nodes.execute import execute, settle
 from nodes.gate import gate
+from nodes.listed import listed
 from nodes.retrieve import retrieve
 from nodes.weigh import weigh
+
+WRITES = ("crm.set_field",)
 
 
 def build() -> Builder:
@@ -34,15 +37,16 @@ def build() -> Builder:
     after = {"first": "judge_alone", "again": "judge", "over": "closed", "uncertain": "uncertain"}
     flow.step("next_field", next_field, after)
     alone = {"allow": "write", "review": "note", "refuse": "note"}
-    flow.step("judge_alone", weigh, alone, otherwise="escalated")
-    flow.step("judge", weigh, {"allow": "write", "review": "gate", "refuse": "note"}, otherwise="escalated")
+    flow.step("judge_alone", listed(weigh, WRITES), alone, otherwise="escalated")
+    asked = {"allow": "write", "review": "gate", "refuse": "note"}
+    flow.step("judge", listed(weigh, WRITES), asked, otherwise="escalated")
     answers = {"approved": "write", "superseded": "judge", "rejected": "note", "expired": "note"}
     flow.step("gate", gate, answers, again="judge")
 
     # Write exactly that, unless somebody has set the field meanwhile; a write that was begun is looked up.
     written = {"done": "note", "changed": "judge", "failed": "failed", "unknown": "uncertain"}
-    flow.step("write", execute, written | {"blocked": "note"}, again="settle")
-    flow.step("settle", settle, written | {"blocked": "note"})
+    flow.step("write", listed(execute, WRITES), written | {"blocked": "note"}, again="settle")
+    flow.step("settle", listed(settle, WRITES), written | {"blocked": "note"})
 
     # Each field's end is on the record; what ends no field ends the case.
     flow.step("note", note, {"noted": "next_field", "refuse": "rejected"}, again="settle")

@@ -22,20 +22,20 @@ def build() -> Builder:
     # An alert opens an incident, or joins the one that is open. No model is needed for that.
     flow.step("retrieve", retrieve, {"ready": "look", "rejected": "rejected"})
     flow.step("look", look(open_or_join), {"new": "judge_open", "duplicate": "judge_join"})
-    flow.deed("open", gate_=None, refused="reconsider", then="escalate")
+    flow.deed("open", "incidents.open", gate_=None, refused="reconsider", then="escalate")
     flow.step(
         "reconsider",
         look(join_after_all),
         {"duplicate": "judge_join", "blocked": "blocked"},
         otherwise="rejected",
     )
-    flow.deed("join", gate_=None, then="closed")
+    flow.deed("join", "incidents.join", gate_=None, then="closed")
 
     # Call whom the escalation policy names, one after the other; nor for that.
     flow.step(
         "escalate", look(call_next), {"ready": "judge_page", "done": "read_logs", "escalated": "escalated"}
     )
-    flow.deed("page", gate_=None, refused="escalated", then="escalate")
+    flow.deed("page", "incidents.page", gate_=None, refused="escalated", then="escalate")
 
     # What does it come from? One agent reads the log, which anybody can write into; the other weighs.
     flow.step(
@@ -50,7 +50,7 @@ def build() -> Builder:
         {"ready": "judge_set_severity", "same": "act", "uncertain": "uncertain"},
         again="analyse",
     )
-    flow.deed("set_severity", refused="act", declined="act", then="act")
+    flow.deed("set_severity", "incidents.grade", refused="act", declined="act", then="act")
 
     # What would help, in production: only with signatures. What people decline is not done; the rest goes on.
     acting = {
@@ -60,14 +60,14 @@ def build() -> Builder:
         "uncertain": "uncertain",
     }
     flow.step("act", look(act), acting, again="analyse")
-    flow.deed("restart", refused="owe", declined="owe", then="owe")
-    flow.deed("roll_back", refused="owe", declined="owe", then="owe")
+    flow.deed("restart", "services.restart", refused="owe", declined="owe", then="owe")
+    flow.deed("roll_back", "deployments.rollback", refused="owe", declined="owe", then="owe")
 
     # Write down what is owed, and follow it until all is done.
     flow.step("owe", look(owe_next), {"ready": "judge_task", "done": "follow_up"})
-    flow.deed("task", gate_=None, refused="escalated", then="owe")
+    flow.deed("task", "tasks.create", gate_=None, refused="escalated", then="owe")
     ahead = {"ready": "judge_resolve", "waiting": "waiting_info", "escalated": "escalated"}
     flow.step("follow_up", look(follow_up), ahead)
-    flow.deed("resolve", gate_=None, refused="escalated", then="closed")
+    flow.deed("resolve", "incidents.resolve", gate_=None, refused="escalated", then="closed")
 
     return flow.built()

@@ -20,6 +20,15 @@ class Triage(Output):
     )
 
 
+class Suspicion(Output):
+    """Whether something about a request looks like fraud."""
+
+    suspicious: bool = Field(description="Whether people should look before anything is paid.")
+    reason: Annotated[Words, Field(max_length=600)] = Field(
+        description="What looks like fraud, or that nothing does, for a reviewer."
+    )
+
+
 class Assessment(Output):
     """What the refund policy says to a request."""
 
@@ -38,6 +47,17 @@ def triage_playbook(view: Json) -> Triage:
         summary=f"Refund asked for order {event['order_id']}: {event['reason_code'].replace('_', ' ')}.",
         confidence_percent=_SURE,
         evidence=["event", "ticket"],
+    )
+
+
+def fraud_playbook(view: Json) -> Suspicion:
+    """An open signal is suspicious; nothing else is, to a playbook."""
+    signals = view["fraud"]["signals"]
+    return Suspicion(
+        suspicious=bool(signals),
+        reason=f"There are {len(signals)} open signals." if signals else "There is no open signal.",
+        confidence_percent=_SURE,
+        evidence=["fraud", "history"],
     )
 
 

@@ -1,6 +1,6 @@
 """The refund's own steps: from findings to the one action that is proposed, by fixed code."""
 
-from graphs.refund.agents import Assessment, Triage
+from graphs.refund.agents import Assessment, Suspicion, Triage
 from nodes.action import Proposal, Ref
 from nodes.agent import AgentUncertain, said
 from nodes.context import Context
@@ -10,6 +10,7 @@ from nodes.state import CaseState
 def propose_refund(state: CaseState, context: Context) -> Proposal:
     """The refund, every argument of authority by reference; raises AgentUncertain if an agent has doubts."""
     triage: Triage = said(context.workflow.agents["triage"], state["findings"])
+    suspicion: Suspicion = said(context.workflow.agents["fraud_analyst"], state["findings"])
     assessment: Assessment = said(context.workflow.agents["policy"], state["findings"])
     if triage.kind != "refund":
         raise AgentUncertain("not_a_refund", f"triage takes this for a {triage.kind}")
@@ -32,8 +33,8 @@ def propose_refund(state: CaseState, context: Context) -> Proposal:
         evidence=tuple(assessment.evidence),
         policy=tuple(assessment.policy),
         advice={
-            "recommends": assessment.recommendation == "refund",
-            "confidence_percent": min(triage.confidence_percent, assessment.confidence_percent),
+            "recommends": assessment.recommendation == "refund" and not suspicion.suspicious,
+            "confidence_percent": min(one.confidence_percent for one in (triage, suspicion, assessment)),
         },
     )
 

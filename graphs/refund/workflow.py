@@ -1,7 +1,14 @@
 """The refund workflow: its event, records, rules, roles and graph, put together."""
 
 from graphs.kit import Judged, Kit, Mind
-from graphs.refund.agents import Assessment, Triage, policy_playbook, triage_playbook
+from graphs.refund.agents import (
+    Assessment,
+    Suspicion,
+    Triage,
+    fraud_playbook,
+    policy_playbook,
+    triage_playbook,
+)
 from graphs.refund.graph import build
 from graphs.refund.records import (
     RefundFacts,
@@ -104,6 +111,7 @@ KIT = Kit(
     ),
     agents={
         "triage": Mind(Triage, triage_playbook),
+        "fraud_analyst": Mind(Suspicion, fraud_playbook),
         "policy": Mind(Assessment, policy_playbook),
     },
     build=build,

@@ -29,6 +29,6 @@ def build() -> Builder:
     flow.step("draft", propose(propose_draft), {"ready": "judge"}, otherwise="uncertain", again="resolve")
 
     # May it be sent, and who must look at it first? Then send exactly that.
-    flow.deed("reply", judge="judge", gate_="gate", settle_="settle", then="closed")
+    flow.deed("reply", "tickets.reply", judge="judge", gate_="gate", settle_="settle", then="closed")
 
     return flow.built()

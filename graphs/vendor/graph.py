@@ -43,7 +43,13 @@ def build() -> Builder:
     # What is missing goes back to the vendor, in our own words; then the case waits for an answer.
     to = {"ready": "judge_request", "blocked": "blocked"}
     flow.step("ask_vendor", ask_vendor, to, otherwise="uncertain")
-    flow.deed("request", refused="escalated", declined="escalated", then="await_answer")
+    flow.deed(
+        "request",
+        "vendors.request_information",
+        refused="escalated",
+        declined="escalated",
+        then="await_answer",
+    )
     to = {"informed": "retrieve", "waiting": "waiting_info", "silent": "escalated"}
     flow.step("await_answer", await_answer, to)
 
@@ -52,18 +58,18 @@ def build() -> Builder:
     to = {"known": "clear", "new": "propose_account", "blocked": "blocked"}
     flow.step("compare", compare_account, to, otherwise="uncertain")
     flow.step("propose_account", propose(endorsement), {"ready": "judge_endorse"}, otherwise="uncertain")
-    flow.deed("endorse", then="clear")
+    flow.deed("endorse", "vendors.endorse_account", then="clear")
 
     # Legal, finance and procurement look at the same dossier side by side; each for itself says yes or no.
     flow.step("clear", open_lanes, "legal")
     for name, proposal in _LANES.items():
-        flow.step(name, signed_lane(name, propose(proposal)), "meet")
+        flow.step(name, signed_lane(name, propose(proposal), "vendors.record_clearance"), "meet")
     for name in ("finance", "procurement"):
         flow.graph.add_edge("clear", name)
     flow.step("meet", meet(*_LANES), _AFTER_LANES, otherwise="escalated")
 
     # Once all three are on record, the rules alone activate the vendor, with the account that was endorsed.
     flow.step("propose_activation", propose(activation), {"ready": "judge_activate"}, otherwise="uncertain")
-    flow.deed("activate", gate_=None, then="closed")
+    flow.deed("activate", "vendors.activate", gate_=None, then="closed")
 
     return flow.built()

@@ -42,6 +42,7 @@ BODIES = {
     "add_schedule": {
         "json": {"workflow": "refund", "name": "x", "cron": "daily", "missed": "skip", "data": {}}
     },
+    "admit_tool": {"json": {"digest": "0" * 64}},
     "add_delegation": {
         "json": {"to": "person:max", "until": "2026-11-21T00:00:00+00:00", "reason": "On holiday."}
     },
@@ -104,6 +105,9 @@ WRITTEN_BY_HAND = {
         "remove_schedule",
         "pause_schedule",
         "resume_schedule",
+        "list_tools",
+        "admit_tool",
+        "withdraw_tool",
     },
     "shop": {
         *("receive_event", "give_information", "list_cases", "get_case", "get_timeline", "list_verdicts"),

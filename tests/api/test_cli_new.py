@@ -101,7 +101,7 @@ async def test_workflows_are_listed_with_what_starts_them_and_what_they_may_do()
     assert "graphs/refund/reply.yaml" in shown.out
     refund = next(one for one in told if one["name"] == "refund")
     assert refund["event_type"] == "com.countersign.refund.requested"
-    assert refund["agents"] == ["policy", "triage"]
+    assert refund["agents"] == ["fraud_analyst", "policy", "triage"]
     assert "tickets.get" in refund["reads"]
     assert dict(zip(refund["tools"], refund["tables"], strict=True))["tickets.reply"] == (
         "graphs/refund/reply.yaml"

@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Identifier
 from graphs.wiring import Parts
 from tests.fakes.openai_server import Request, Script, by_tool, structured
 from tests.house import House
-from tests.stories.test_agents_with_a_model import POLICY, TRIAGE
+from tests.stories.test_agents_with_a_model import FRAUD, POLICY, TRIAGE
 from tools.contract import Arguments, Call, FieldClass, Marked, Record, Tool
 from tools.registry import Registry
 from tools.sandbox.cast import CAST
@@ -110,7 +110,10 @@ def parrot() -> Script:
     def policy(request: Request) -> Any:
         return structured(POLICY.model_copy(update={"reason": said(request)}))
 
-    return by_tool({"Triage": triage, "Assessment": policy})
+    def fraud(request: Request) -> Any:
+        return structured(FRAUD.model_copy(update={"reason": said(request)}))
+
+    return by_tool({"Triage": triage, "Suspicion": fraud, "Assessment": policy})
 
 
 async def tables(house: House) -> dict[str, str]:

@@ -13,7 +13,7 @@ from checkpoints.cases import Case, Status
 from checkpoints.effects import EffectState
 from graphs.connectors import asking
 from graphs.intake import Intake
-from graphs.refund.agents import Assessment, Triage
+from graphs.refund.agents import Assessment, Suspicion, Triage
 from graphs.wiring import Parts
 from nodes.guarded_brain import GuardedBrain
 from nodes.model_brain import ModelBrain
@@ -130,6 +130,7 @@ OF_WRITES: Mapping[str, Failing] = {
     BLIND: does_it_and_loses_the_answer,
 }
 _TRIAGE = Triage(kind="refund", summary="Damaged; money back.", confidence_percent=95, evidence=["ticket"])
+_FRAUD = Suspicion(suspicious=False, reason="Nothing odd.", confidence_percent=95, evidence=["fraud"])
 _POLICY = Assessment(
     recommendation="refund",
     reason="Delivered ten days ago and paid in full.",
@@ -247,7 +248,11 @@ class Laboratory:
 
     async def _with_model(self, fault: Fault, case: Case) -> Result:
         tool = "Triage" if fault.tool == AGENTS[0] else "Assessment"
-        good = {"Triage": in_turn(structured(_TRIAGE)), "Assessment": in_turn(structured(_POLICY))}
+        good = {
+            "Triage": in_turn(structured(_TRIAGE)),
+            "Suspicion": in_turn(structured(_FRAUD)),
+            "Assessment": in_turn(structured(_POLICY)),
+        }
         script = by_tool(good | {tool: OF_MODELS[fault.failure]})
         async with openai_server(script) as server, chat_model(server) as model:
             brain = GuardedBrain(ModelBrain(model, "openai:gpt-x"), Breakers(self.clock))

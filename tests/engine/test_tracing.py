@@ -21,7 +21,7 @@ from tests.house import LEE, House
 from tests.nodes.test_lanes import build as lanes_of_a_refund
 from tests.stories.test_agents_with_a_model import LARGE, POLICY, SMALL, advised, look_up, policy_role
 
-BEFORE_THE_REVIEW = ["retrieve", "triage", "assess", "propose", "judge", "gate"]
+BEFORE_THE_REVIEW = ["retrieve", "triage", "suspect", "assess", "propose", "judge", "gate"]
 AFTER_THE_REVIEW = ["gate", "refund", "tell", "judge_reply", "send", "closed"]
 
 

@@ -12,16 +12,18 @@ from langgraph.types import Command, Send
 from checkpoints.cases import Status
 from graphs.catalogue import find_kits
 from graphs.closed_world import OpenWorld, drawing, require_closed
-from graphs.flow import Builder, Flow
+from graphs.flow import Builder, Flow, signed_lane
 from graphs.rollback.graph import build as build_rollback
 from nodes.context import Context
 from nodes.execute import execute
 from nodes.gate import gate
 from nodes.held import held
 from nodes.lane import lane
+from nodes.listed import listed
 from nodes.state import CaseState, route
 from nodes.weigh import weigh
 from tests.house import House
+from tests.nodes.desk import wish
 
 SCENE = "clean_29_90_1"
 
@@ -36,7 +38,7 @@ def empty() -> Builder:
 
 @pytest.mark.parametrize("kit", find_kits(), ids=lambda kit: kit.name)
 def test_every_shipped_graph_is_closed(kit: Any) -> None:
-    require_closed(kit.name, kit.build())
+    require_closed(kit.name, kit.build(), kit.workflow().rulings)
 
 
 def test_the_graph_that_takes_back_is_closed() -> None:
@@ -148,6 +150,55 @@ def test_a_deed_behind_its_judge_and_its_gate_is_fine() -> None:
     require_closed("tried", chain(("judge", weigh), ("wait", gate), ("deed", execute)))
 
 
+TOOLS = ("payments.refund", "tickets.reply")
+
+
+@pytest.mark.parametrize(
+    ("judge", "deed", "why"),
+    [
+        (weigh, listed(execute, TOOLS), "step judge does not list"),
+        (listed(weigh, TOOLS), execute, "step deed does not list"),
+        (listed(weigh, TOOLS), listed(execute, ()), "step deed does not list"),
+        (listed(weigh, TOOLS), listed(execute, ("payments.pay",)), "lists what nothing judges: payments.pay"),
+    ],
+)
+def test_a_step_that_acts_lists_what_it_is_for(judge: Any, deed: Any, why: str) -> None:
+    with pytest.raises(OpenWorld, match=why):
+        require_closed("tried", chain(("judge", judge), ("deed", deed)), TOOLS)
+
+
+def test_a_list_in_a_lane_is_looked_at_too() -> None:
+    graph = empty()
+    graph.add_node("legal", held(signed_lane("legal", goes_on)))
+    graph.add_edge(START, "legal")
+
+    with pytest.raises(OpenWorld, match="lane legal: step judge does not list"):
+        require_closed("tried", graph, TOOLS)
+
+
+async def test_what_a_step_does_not_list_is_not_even_judged(house: House) -> None:
+    """The state is made to propose a reply where a refund is due; the rules would have allowed both."""
+
+    async def forge(state: CaseState, runtime: Any) -> CaseState:
+        proposal = wish(await house.case(runtime.context.case_id), tool="tickets.reply", proposer="rule:tell")
+        return {"proposal": proposal.to_json(), "outcome": "done"}
+
+    def build() -> Builder:
+        flow = Flow()
+        flow.step("forge", forge, {"done": "judge_refund"})
+        flow.deed("refund", "payments.refund", then="closed")
+        return flow.built()
+
+    refund = replace(house.parts.workflows["refund"], build=build)
+    forged = House(replace(house.parts, workflows={"refund": refund}))
+
+    case = await forged.after(SCENE)
+
+    assert (case.status, case.reason) == (Status.ESCALATED, "tool_not_listed")
+    assert "action.unlisted" in await house.kinds(case.id)
+    assert "verdict.given" not in await house.kinds(case.id)
+
+
 def test_the_drawing_shows_the_graph_and_the_path_in_it() -> None:
     drawn = drawing(chain(("judge", weigh), ("deed", execute)), ("judge", "deed"))
 
@@ -182,7 +233,7 @@ async def test_a_step_that_gives_back_no_update_leads_nowhere(house: House, give
     def build() -> Builder:
         flow = Flow()
         flow.step("jump", jump, {"done": "closed"})
-        flow.deed("refund", then="closed")
+        flow.deed("refund", "payments.refund", then="closed")
         return flow.built()
 
     refund = replace(house.parts.workflows["refund"], build=build)

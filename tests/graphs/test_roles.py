@@ -6,7 +6,7 @@ import pytest
 
 from graphs.refund import KIT
 from graphs.roles import load_roles, read_text
-from nodes.permissions import CASES, PERSONAL_DATA, SCHEDULES, NotPermitted, Verb
+from nodes.permissions import CASES, PERSONAL_DATA, SCHEDULES, TOOLS_OUTSIDE, NotPermitted, Verb
 from nodes.strict_yaml import TableUnfit
 from tests.house import House
 from tests.nodes.desk import at_desk
@@ -57,8 +57,12 @@ BESIDE_TOOLS = {
     ("privacy_officer", Verb.UNMASK): {PERSONAL_DATA},
     ("privacy_officer", Verb.ERASE): {PERSONAL_DATA},
     ("team_lead", Verb.SCHEDULE): {SCHEDULES},
+    ("rule_keeper", Verb.ADMIT): {TOOLS_OUTSIDE},
 }
 """All that anybody may do with what is no tool."""
+
+
+BESIDE = (PERSONAL_DATA, SCHEDULES, TOOLS_OUTSIDE)
 
 
 def test_every_role_may_do_this_beside_tools_and_nothing_else() -> None:
@@ -66,7 +70,7 @@ def test_every_role_may_do_this_beside_tools_and_nothing_else() -> None:
 
     for role in (*permissions.roles, "agent:", "person", "anybody", ""):
         for verb in Verb:
-            what = {on for on in (PERSONAL_DATA, SCHEDULES) if permissions.decide((role,), verb, on).allowed}
+            what = {on for on in BESIDE if permissions.decide((role,), verb, on).allowed}
             assert what == BESIDE_TOOLS.get((role, verb), set()), (role, verb)
 
 

@@ -305,9 +305,25 @@ CONTROLS: list[Mutation] = [
             CLOSED_TESTS,
         ),
         (
+            "a step that acts lists what it is for",
+            "elif tools is not None and _raw(graph, step) in _ACTING:",
+            "elif False:",
+            CLOSED_TESTS,
+        ),
+        (
             "lanes are proven like graphs",
             "if (lane := steps_of(_raw(graph, step))) is not None:",
             "if (lane := None) is not None:",
+            CLOSED_TESTS,
+        ),
+    ),
+    *controls(
+        "closed world",
+        "nodes/listed.py",
+        (
+            "a step acts on what it lists alone",
+            "if tool in tools:",
+            "if True:",
             CLOSED_TESTS,
         ),
     ),

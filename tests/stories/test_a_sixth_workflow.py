@@ -40,7 +40,7 @@ def build():
     flow.step("retrieve", retrieve, {"ready": "draft", "rejected": "rejected"})
     flow.step("draft", ask("drafter"), {"ready": "reply"}, otherwise="uncertain")
     flow.step("reply", propose(reply), {"ready": "judge_send"}, otherwise="uncertain")
-    flow.deed("send", then="closed")
+    flow.deed("send", "tickets.reply", then="closed")
     return flow.built()
 KIT = Kit(package="sixth", name="sixth", version="1", event_type="com.example.written", event=Written,
     title=lambda event: "An answer", scope=(("ticket.customer_id", "event.customer_id"),), build=build,

@@ -14,7 +14,7 @@ import pytest
 
 from checkpoints.cases import Case, Status
 from checkpoints.worker import Drained
-from graphs.refund.agents import Assessment, Triage
+from graphs.refund.agents import Assessment, Suspicion, Triage
 from graphs.wiring import Parts, choose_brain
 from nodes.agent import AgentRole
 from nodes.marks import MASK
@@ -52,6 +52,7 @@ MARKING = os.environ.get("COUNTERSIGN_TEST_UNMARKED") is None
 """Nothing hangs on the marking of texts from outside: `uv run poe unmarked` runs these without it."""
 
 TRIAGE = Triage(kind="refund", summary="Damaged; money back.", confidence_percent=95, evidence=["ticket"])
+FRAUD = Suspicion(suspicious=False, reason="Nothing looks odd.", confidence_percent=96, evidence=["fraud"])
 POLICY = Assessment(
     recommendation="refund",
     reason="Delivered ten days ago and paid in full.",
@@ -63,12 +64,18 @@ POLICY = Assessment(
 
 @asynccontextmanager
 async def advised(
-    parts: Parts, triage: Script | None = None, policy: Script | None = None, *, marking: bool = MARKING
+    parts: Parts,
+    triage: Script | None = None,
+    policy: Script | None = None,
+    *,
+    fraud: Script | None = None,
+    marking: bool = MARKING,
 ) -> AsyncIterator[tuple[House, OpenAIServer]]:
     """The house with a model for its agents; where nothing else is said, one that does its work well."""
     script = by_tool(
         {
             "Triage": triage or in_turn(structured(TRIAGE)),
+            "Suspicion": fraud or in_turn(structured(FRAUD)),
             "Assessment": policy or in_turn(structured(POLICY)),
         }
     )
@@ -133,8 +140,8 @@ async def test_each_finding_says_which_brain_spoke_and_what_it_spent(parts: Part
         found = await told(house, await house.after(SMALL), "agent.found")
 
     spoke = [(finding["agent"], finding["brain"], finding["obtained"]) for finding in found]
-    assert spoke == [("triage", BRAIN, "model_self_report"), ("policy", BRAIN, "model_self_report")]
-    assert [finding["usage"]["model_calls"] for finding in found] == [1, 2]
+    assert spoke == [(agent, BRAIN, "model_self_report") for agent in ("triage", "fraud_analyst", "policy")]
+    assert [finding["usage"]["model_calls"] for finding in found] == [1, 1, 2]
     assert found[1]["output"] == POLICY.model_dump(mode="json")
 
 
@@ -161,7 +168,13 @@ async def test_a_large_refund_waits_for_a_person_however_sure_the_model_is(parts
 async def test_the_model_from_the_environment_is_the_brain(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = by_tool({"Triage": in_turn(structured(TRIAGE)), "Assessment": in_turn(structured(POLICY))})
+    script = by_tool(
+        {
+            "Triage": in_turn(structured(TRIAGE)),
+            "Suspicion": in_turn(structured(FRAUD)),
+            "Assessment": in_turn(structured(POLICY)),
+        }
+    )
     async with openai_server(script) as server:
         _point_environment_at(server, monkeypatch)
         house = House(replace(parts, brain=choose_brain(BRAIN, parts.breakers)))

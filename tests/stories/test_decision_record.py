@@ -88,7 +88,7 @@ async def test_what_an_agent_said_stands_with_its_prompt_its_brain_and_what_it_s
     assert finding.confidence_percent == finding.output["confidence_percent"]
     assert finding.seen is not None
     assert len(finding.seen) == 64
-    assert [one.agent for one in record.findings] == ["triage", "policy"]
+    assert [one.agent for one in record.findings] == ["triage", "fraud_analyst", "policy"]
 
 
 async def test_the_grant_the_attempts_the_receipt_and_the_undo_are_those_of_the_ledger(

@@ -101,7 +101,7 @@ async def test_an_agent_gets_no_more_calls_than_are_left(house: House) -> None:
 
     await house.after(SMALL)
 
-    assert asked == ["triage:4", "policy:3"]
+    assert asked == ["triage:4", "fraud_analyst:4", "policy:1"]
 
 
 async def test_tokens_are_counted_over_the_agents_of_a_case(house: House) -> None:
@@ -432,14 +432,14 @@ async def test_an_agent_that_is_halted_between_two_calls_makes_no_other_until_it
     async with advised(parts, policy=stopped_while_it_looks_up(parts.database.conninfo)) as (house, server):
         case = await house.after(SMALL)
         assert (case.status, case.reason) == (Status.BLOCKED, "halted")
-        assert len(server.requests) == 2
+        assert len(server.requests) == 3
         await Switch(parts).release("h", HOST)
         await house.work()
 
         assert (await house.case(case.id)).status is Status.CLOSED
-        assert len(server.requests) == 3
+        assert len(server.requests) == 4
     used = await house.rows("SELECT sum(amount) AS calls FROM usage WHERE kind = 'model_calls'")
-    assert int(used[0]["calls"]) == 3
+    assert int(used[0]["calls"]) == 4
 
 
 async def test_what_a_model_used_before_it_hung_is_counted(parts: Parts) -> None:

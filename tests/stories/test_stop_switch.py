@@ -99,7 +99,7 @@ async def test_a_halted_agent_is_not_asked(house: House) -> None:
     assert asked == ["triage"]
     assert (case.status, case.reason) == (Status.BLOCKED, "halted")
     await release(watching, halt)
-    assert asked == ["triage", "policy"]
+    assert asked == ["triage", "fraud_analyst", "policy"]
     assert (await house.case(case.id)).status is Status.CLOSED
 
 

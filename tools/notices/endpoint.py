@@ -1,8 +1,6 @@
 """An endpoint that takes notices by HTTP: one POST in a capped time, over TLS, and never anywhere else."""
 
 import asyncio
-import ipaddress
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +11,8 @@ from typing import Self
 import httpx
 
 from tools.notices.message import NoticeUndelivered
+from tools.outside.addresses import Destination
+from tools.outside.http import Guard, OutgoingRefused
 
 _WORTH_RETRYING = frozenset(
     {
@@ -26,32 +26,28 @@ _WORTH_RETRYING = frozenset(
 _LONGEST_SECONDS = 9
 
 
-class AddressUnfit(ValueError):
-    """An address must be https, or http on this machine, without user, password or fragment."""
-
-    def __init__(self) -> None:
-        super().__init__(type(self).__doc__)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """Where notices are posted. Its address may be a secret: it is in no message and no log line."""
 
-    url: httpx.URL = field(repr=False)
+    guard: Guard = field(repr=False)
     within: timedelta
-    tls: ssl.SSLContext | bool = field(repr=False)
 
     @classmethod
-    def at(cls, address: str, within: timedelta) -> Self:
-        """The endpoint at an address; raises AddressUnfit."""
-        url = fit_address(address)
-        return cls(url=url, within=within, tls=httpx.create_ssl_context() if url.scheme == "https" else False)
+    def at(cls, address: str, within: timedelta, *, allow_private: bool = False) -> Self:
+        """The endpoint at an address, at a private one only if that is allowed; raises AddressUnfit."""
+        return cls(guard=Guard.to(Destination.at(address, allow_private=allow_private)), within=within)
+
+    @property
+    def url(self) -> httpx.URL:
+        """Where that is."""
+        return self.guard.destinations[0].url
 
     async def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Post a JSON body; a 2xx means that it was taken. Raises NoticeUndelivered.
 
-        The transport is spoken to directly: it follows no redirect, asks no proxy, keeps no cookie and logs
-        no address. Of the answer only the head is read, so that no body can be too long or too slow.
+        The guard's transport is spoken to directly. Of the answer only the head is read, so that no body can
+        be too long or too slow.
         """
         cap = self.within.total_seconds()
         request = httpx.Request(
@@ -62,37 +58,15 @@ class Endpoint:
             extensions={"timeout": httpx.Timeout(cap).as_dict()},
         )
         try:
-            async with asyncio.timeout(cap), httpx.AsyncHTTPTransport(verify=self.tls) as transport:
+            async with asyncio.timeout(cap), self.guard.transport() as transport:
                 response = await transport.handle_async_request(request)
                 await response.aclose()
+        except OutgoingRefused as refused:
+            raise NoticeUndelivered(f"not sent: {refused}", permanent=False) from refused
         except (TimeoutError, httpx.TransportError) as error:
             raise NoticeUndelivered(f"no answer: {type(error).__name__}", permanent=False) from error
         if not response.is_success:
             raise _refusal(response, now)
-
-
-def fit_address(address: str) -> httpx.URL:
-    """The parsed address of something that may be told, or linked to; raises AddressUnfit."""
-    try:
-        url = httpx.URL(address)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise AddressUnfit from error
-    if address.split() != [address]:
-        raise AddressUnfit
-    safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
-    if not safe or not url.host or url.userinfo or url.fragment:
-        raise AddressUnfit
-    return url
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its own name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refusal(response: httpx.Response, now: datetime) -> NoticeUndelivered:

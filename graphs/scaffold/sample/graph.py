@@ -136,7 +136,7 @@ def build() -> Builder:
     flow.step("retrieve", retrieve, {"ready": "read", "rejected": "rejected"})
     flow.step("read", ask(READER), {"ready": "answer", "blocked": "blocked"}, otherwise="uncertain")
     flow.step("answer", propose(propose_letter), {"ready": "judge_send"}, otherwise="uncertain")
-    flow.deed("send", then="closed")  # judge_send, gate_send, send, settle_send
+    flow.deed("send", "tickets.reply", then="closed")  # judge_send, gate_send, send, settle_send
     return flow.built()
 
 

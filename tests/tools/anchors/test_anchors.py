@@ -1,7 +1,7 @@
 """Anchors keep each head where it was put, never over another one, and say when they cannot."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from tools.anchors.anchor import Anchor, AnchorUnreachable
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def anchor_at(place: str) -> Anchor:
-    (anchor,) = read_anchors(place)
+def anchor_at(place: str, private: Sequence[str] = ("127.0.0.1",)) -> Anchor:
+    (anchor,) = read_anchors(place, private)
     return anchor
 
 
@@ -62,6 +62,15 @@ async def test_an_endpoint_gets_the_note_as_text() -> None:
     assert request.headers["content-type"] == "text/plain; charset=utf-8"
     assert "secret" not in anchor.name
     assert "secret" not in repr(anchor)
+
+
+async def test_an_endpoint_on_this_machine_must_be_named_as_one() -> None:
+    async with receiver() as running:
+        for private in ((), ("anchor.example.com",)):
+            with pytest.raises(AnchorUnreachable, match="is at an address that is this machine's"):
+                await anchor_at(running.url, private).keep(7, "seven\n", NOW)
+
+    assert running.requests == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 403, 500, 503])

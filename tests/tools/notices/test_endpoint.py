@@ -10,15 +10,16 @@ import pytest
 
 from tests.fakes.receiver import CERTIFICATE, Answer, Receiver, receiver
 from tests.tools.notices.messages import NOW
-from tools.notices.endpoint import AddressUnfit, Endpoint, fit_address
+from tools.notices.endpoint import Endpoint
 from tools.notices.message import NoticeUndelivered
+from tools.outside.addresses import AddressUnfit, fit_address
 
 SOON = timedelta(milliseconds=300)
 ENOUGH = timedelta(seconds=20)
 
 
 async def post(url: str, within: timedelta = ENOUGH) -> None:
-    await Endpoint.at(url, within).post(b'{"a": 1}', {"x-more": "yes"}, NOW)
+    await Endpoint.at(url, within, allow_private=True).post(b'{"a": 1}', {"x-more": "yes"}, NOW)
 
 
 async def refused(running: Receiver, answer: Answer, within: timedelta = ENOUGH) -> NoticeUndelivered:
@@ -61,6 +62,22 @@ async def test_no_redirect_is_followed(status: int) -> None:
 
     assert len(running.requests) == 1
     assert elsewhere.requests == []
+
+
+async def test_an_address_of_this_machine_is_posted_to_only_where_that_is_said() -> None:
+    async with receiver() as running:
+        with pytest.raises(NoticeUndelivered, match="not sent: the host is at an address that is this mach"):
+            await Endpoint.at(running.url, ENOUGH).post(b"{}", {}, NOW)
+
+    assert running.requests == []
+
+
+async def test_an_answer_that_is_packed_was_taken_all_the_same() -> None:
+    async with receiver() as running:
+        running.answer = Answer(headers={"Content-Encoding": "gzip"})
+        await post(running.url)
+
+    assert len(running.requests) == 1
 
 
 async def test_nobody_there_is_worth_another_try() -> None:

@@ -15,7 +15,7 @@ MOST_IN_A_BLOCK = 3000
 
 async def test_a_room_is_sent_a_text_and_blocks() -> None:
     async with receiver() as running:
-        endpoint = Endpoint.at(running.url, timedelta(seconds=20))
+        endpoint = Endpoint.at(running.url, timedelta(seconds=20), allow_private=True)
         await SlackSender(endpoint=endpoint).send(MESSAGE, NOW)
 
     (request,) = running.requests
