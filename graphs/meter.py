@@ -34,7 +34,7 @@ class Known:
 
 
 def known_names(workflows: Mapping[str, Workflow], tools: frozenset[str]) -> Known:
-    """The names of what this process has loaded; `tools` are its own: those from outside choose their names."""
+    """The names of what this process has loaded; `tools` are its own: what is outside chooses its names."""
     agents = {name for workflow in workflows.values() for name in workflow.agents}
     return Known(workflows=frozenset(workflows), agents=frozenset(agents), tools=tools)
 
