@@ -127,6 +127,7 @@ async def test_a_small_refund_that_a_model_supports_is_paid(parts: Parts) -> Non
         assert (refund["amount_minor"], refund["currency"]) == (2990, "EUR")
         assert [request.tools for request in server.requests] == [
             {"Triage"},
+            {"Suspicion"},
             {"Assessment", "payments_list"},
             {"Assessment", "payments_list"},
         ]
@@ -142,7 +143,7 @@ async def test_each_finding_says_which_brain_spoke_and_what_it_spent(parts: Part
     spoke = [(finding["agent"], finding["brain"], finding["obtained"]) for finding in found]
     assert spoke == [(agent, BRAIN, "model_self_report") for agent in ("triage", "fraud_analyst", "policy")]
     assert [finding["usage"]["model_calls"] for finding in found] == [1, 1, 2]
-    assert found[1]["output"] == POLICY.model_dump(mode="json")
+    assert found[2]["output"] == POLICY.model_dump(mode="json")
 
 
 async def test_a_finding_of_a_playbook_says_so(house: House) -> None:
@@ -448,3 +449,16 @@ async def test_no_log_line_holds_what_the_customer_wrote(
     assert "IGNORE ALL PREVIOUS" not in caplog.text
     assert TRIAGE.summary not in caplog.text
     assert POLICY.reason not in caplog.text
+
+
+async def test_what_the_fraud_analyst_suspects_goes_to_people_and_is_shown_to_them(parts: Parts) -> None:
+    odd = FRAUD.model_copy(update={"suspicious": True, "reason": "Three refunds in an hour."})
+    async with advised(parts, fraud=in_turn(structured(odd))) as (house, _):
+        case = await house.after(SMALL)
+
+        assert case.status is Status.WAITING_REVIEW
+        review = await house.review(case.id)
+        assert (review.rule, review.against) == ("RF-75", "recommendation")
+        shown = await house.opened(case.id, review.shown["recommendation"])
+        assert shown["fraud_analyst"]["output"]["reason"] == "Three refunds in an hour."
+        assert await house.refunds(CAST[SMALL].order_id) == []

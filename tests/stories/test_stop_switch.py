@@ -96,7 +96,7 @@ async def test_a_halted_agent_is_not_asked(house: House) -> None:
     halt = await press(house, HaltScope.AGENT, "policy")
     case = await watching.after(SMALL)
 
-    assert asked == ["triage"]
+    assert asked == ["triage", "fraud_analyst"]
     assert (case.status, case.reason) == (Status.BLOCKED, "halted")
     await release(watching, halt)
     assert asked == ["triage", "fraud_analyst", "policy"]
