@@ -90,6 +90,7 @@ ROUTES = {
     "cases:start": ("receive_event", "give_information"),
     "cases:read": ("list_cases", "get_case", "get_timeline", "list_verdicts", "get_record", "get_dossier"),
     "cases:outcome": ("add_outcome",),
+    "metrics:read": ("scrape",),
 }
 
 PERMISSIONS = Permissions(

@@ -1,6 +1,8 @@
 """The application: routers, access and errors put together around the parts."""
 
-from fastapi import Depends, FastAPI
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Depends, FastAPI
 
 from api import (
     audit,
@@ -12,6 +14,7 @@ from api import (
     exceptions,
     halts,
     health,
+    metrics,
     notifications,
     personal,
     record,
@@ -30,11 +33,29 @@ from api.bodies import LimitBodies
 from api.errors import PROBLEMS, body_too_large, handle_errors
 from api.rates import Buckets, Rates
 from api.stream import Live
+from api.traffic import CountRequests
+from graphs.exposition import Exposition
 from graphs.wiring import Parts
 
 
 def create_app(parts: Parts) -> FastAPI:
     """The HTTP application on opened parts."""
+    parts_of_it = (
+        *(events, cases, stream, review_acts, reviews, delegations, rules),
+        *(notifications, personal, record, dossier, rollbacks, exceptions, halts),
+        *(connectors, schedules, triggers, tools, audit, health, metrics),
+    )
+    app = _application(parts, [part.router for part in parts_of_it])
+    app.state.live = Live(parts)
+    return app
+
+
+def create_worker_app(parts: Parts) -> FastAPI:
+    """What a worker answers on a port of its own: how it is, and what it has done."""
+    return _application(parts, [health.router, metrics.router])
+
+
+def _application(parts: Parts, routers: Iterable[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="Countersign",
         summary="Governed agentic workflows: agents propose, rules decide who must sign, people countersign.",
@@ -45,19 +66,15 @@ def create_app(parts: Parts) -> FastAPI:
         responses=PROBLEMS,
     )
     app.state.parts = parts
-    app.state.live = Live(parts)
     app.state.arrivals = Arrivals(parts)
+    app.state.exposition = Exposition(parts)
     app.state.rates = Rates(
         addresses=Buckets(parts.address_rate, parts.clock),
         principals=Buckets(parts.principal_rate, parts.clock),
     )
-    parts_of_it = (
-        *(events, cases, stream, review_acts, reviews, delegations, rules),
-        *(notifications, personal, record, dossier, rollbacks, exceptions, halts),
-        *(connectors, schedules, triggers, tools, audit, health),
-    )
-    for part in parts_of_it:
-        app.include_router(part.router)
+    for router in routers:
+        app.include_router(router)
     app.add_middleware(LimitBodies, refusal=body_too_large)
+    app.add_middleware(CountRequests, meter=parts.meter)
     handle_errors(app)
     return app

@@ -9,6 +9,7 @@ import typer
 
 from api.cli_case import explain, export
 from api.cli_deploy import deploy
+from api.cli_doctor import doctor
 from api.cli_exceptions import app as standstills
 from api.cli_halts import halts, release, stop
 from api.cli_log import log, verify
@@ -18,6 +19,7 @@ from api.cli_people import people
 from api.cli_rollback import rollback
 from api.cli_run import LOCAL, Json, Token, Url, ask, start
 from api.cli_schedules import schedules
+from api.cli_serve import api, up, worker
 from api.cli_tables import rules
 from api.cli_tools import tools
 from api.cli_triggers import triggers
@@ -32,7 +34,7 @@ from graphs.dossier.shapes import DossierUnfit
 from graphs.halting import HaltAlreadyReleased, HaltUnfit
 from graphs.kit import KitUnfit
 from graphs.notify import NotifyFileUnfit
-from graphs.people import PeopleFileUnfit, read_people
+from graphs.people import PeopleFileUnfit
 from graphs.record.decision_record import RecordUnfit
 from graphs.scaffold.layout import FolderUnfit, NameUnfit
 from graphs.settings import Settings, SettingUnfit
@@ -51,6 +53,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Governed agentic workflows: agents propose, rules decide who must sign, people countersign.",
 )
+for server in (up, api, worker):
+    app.command()(server)
 app.add_typer(people, name="people")
 app.add_typer(rules, name="rules")
 app.add_typer(notices, name="notices")
@@ -60,6 +64,7 @@ app.add_typer(log, name="log")
 app.command()(verify)
 app.command()(rollback)
 app.add_typer(standstills)
+app.command()(doctor)
 for switch in (stop, release, halts):
     app.command()(switch)
 app.add_typer(deploy, name="deploy")
@@ -107,50 +112,6 @@ def main() -> None:
     except Stopped as stopped:
         complain(f"countersign: {stopped}")
         sys.exit(130)
-
-
-@app.command()
-def up(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8765,
-    concurrency: Annotated[int, typer.Option(help="Cases worked on at once.", min=1, max=50)] = 4,
-) -> None:
-    """Run the API and a worker in this process until Ctrl-C."""
-    from api.serve import serving, until_signal, working
-    from graphs.wiring import open_parts
-
-    async def run(settings: Settings) -> None:
-        known = read_people(settings.people_file)
-        async with (
-            open_parts(settings) as parts,
-            working(parts, concurrency=concurrency) as work,
-            serving(parts, host=host, port=port) as url,
-        ):
-            say(f"Countersign listens on {url}")
-            say(parts.tracer.where)
-            say(f"People file: {settings.people_file}")
-            if not known.people:
-                say("Nobody can come in yet: countersign people add maya --role support_lead")
-            await until_signal(work)
-
-    start(run)
-
-
-@app.command()
-def worker(
-    concurrency: Annotated[int, typer.Option(help="Cases worked on at once.", min=1, max=50)] = 4,
-) -> None:
-    """Run a worker in this process until Ctrl-C."""
-    from api.serve import until_signal, working
-    from graphs.wiring import open_parts
-
-    async def run(settings: Settings) -> None:
-        async with open_parts(settings) as parts, working(parts, concurrency=concurrency) as work:
-            say(parts.tracer.where)
-            say("The worker takes jobs.")
-            await until_signal(work)
-
-    start(run)
 
 
 @app.command()

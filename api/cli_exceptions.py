@@ -1,13 +1,12 @@
-"""`countersign exceptions | retry | resolve | cancel | hand-over | doctor`: what stands still."""
+"""`countersign exceptions | retry | resolve | cancel | hand-over`: what stands still."""
 
 from typing import Annotated, Any
 
 import typer
 
-from api.cli_run import LOCAL, Json, Token, Url, ask, start
+from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
-from api.show import as_json, complain, console, exception_table, finding_table, say
-from graphs.settings import Settings
+from api.show import as_json, console, exception_table, say
 from graphs.ways_out import Outcome
 
 app = typer.Typer()
@@ -96,35 +95,6 @@ def hand_over(
 ) -> None:
     """Give an exception to another role or team."""
     _act(exception, "hand-over", {"to": to, "why": why}, token, url, f"It is {to}'s.", as_json_=as_json_)
-
-
-@app.command()
-def doctor(as_json_: Json = False) -> None:
-    """Prove that nothing is stuck outside of a named state; exit code 1 if something is."""
-    from checkpoints.database import open_database
-    from checkpoints.doctor import Finding, examine
-    from checkpoints.migrate import require_migrated
-    from graphs.wiring import addresses, utc_now
-
-    async def run(settings: Settings) -> list[Finding]:
-        async with addresses(settings) as where, open_database(where.ours) as database:
-            await require_migrated(database)
-            async with database.connection() as connection:
-                return await examine(connection, utc_now())
-
-    found = start(run)
-    told = [
-        {"fault": one.fault, "subject": one.subject, "says": one.says, "to_do": one.to_do} for one in found
-    ]
-    if as_json_:
-        as_json(told)
-    elif told:
-        console.print(finding_table(told))
-        complain(f"{len(told)} things are stuck outside of a named state.")
-    else:
-        say("Nothing is stuck: every case is ended, under way, or waits for somebody by name.")
-    if found:
-        raise typer.Exit(1)
 
 
 def _act(

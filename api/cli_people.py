@@ -45,7 +45,7 @@ def add_person(
 def add_service(
     id_: Annotated[str, typer.Argument(metavar="ID", help="A short lower-case id.")],
     scope: Annotated[
-        list[str], typer.Option(help="cases:start, cases:read or cases:outcome; several times.")
+        list[str], typer.Option(help="cases:start, cases:read, cases:outcome or metrics:read; several.")
     ],
     name: Annotated[str | None, typer.Option(help="The name to show.")] = None,
     days: Annotated[int, typer.Option(help="Days until the key expires.", min=1, max=366)] = 90,

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from graphs.at_work import CASE
+
 _ROOT = Path(__file__).parents[1]
 _MOST_FRAMES = 12
 
@@ -18,7 +20,7 @@ class Lines(logging.Formatter):
     """Formats a record as a line of JSON: control characters are escaped, exceptions lose their messages.
 
     What an exception says may be a customer's words, a password in an address, a whole row. Its type and
-    where it was raised are enough to find it.
+    where it was raised are enough to find it. `case` is the case that was being worked on, if one was.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,6 +31,8 @@ class Lines(logging.Formatter):
             "from": record.name,
             "says": record.getMessage(),
         }
+        if (case_id := CASE.get()) is not None:
+            line["case"] = case_id
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = told(record.exc_info[1])
         return json.dumps(line)

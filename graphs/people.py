@@ -73,7 +73,7 @@ class Service(_Strict):
 
     id: Name
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    scopes: list[Annotated[str, Field(pattern="^cases:(start|read|outcome)$")]]
+    scopes: list[Annotated[str, Field(pattern="^(cases:(start|read|outcome)|metrics:read)$")]]
     keys: list[Token] = []
 
 

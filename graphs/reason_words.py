@@ -281,3 +281,11 @@ def entry(reason: str) -> Words | None:
     if family == "source_" and (said := SAYS.get(code.removeprefix(family))) is not None:
         return said
     return SAYS.get(code) or SAYS.get(family)
+
+
+def word_of(reason: str) -> str | None:
+    """The code itself where it is one of ours, its family where only that is; None for any other text."""
+    code = reason.partition(":")[0]
+    if code in SAYS:
+        return code
+    return next((prefix.rstrip("_") for prefix in _PREFIXES if code.startswith(prefix)), None)

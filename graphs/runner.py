@@ -29,6 +29,7 @@ from checkpoints.serializer import ForeignCheckpoint
 from checkpoints.session import Session, fence, open_session
 from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
+from graphs.at_work import on_case
 from graphs.connectors import doing
 from graphs.fitting import GRAPH_LACKS_STEP, NobodyHasStep, fingerprint, lacks, leave_to_another
 from graphs.halting import put_off
@@ -101,7 +102,11 @@ class Runner:
                 if known is not None and known[1].ended_by_people:
                     await close_command(session, known[0], "ended_by_people", self.parts.clock())
                 elif known is not None:
-                    with self.parts.tracer.segment(*known) as traced:
+                    with (
+                        on_case(known[1].id),
+                        self.parts.tracer.segment(*known) as traced,
+                        self.parts.meter.segment(known[1].workflow, traced),
+                    ):
                         await self._carry_out(*known, session, traced)
 
     async def _carry_out(self, command: Command, case: Case, session: Session, traced: Segment) -> None:
@@ -230,7 +235,7 @@ class Runner:
             gateway=gateway,
             reviews=reviews,
             exceptions=SessionExceptions(session),
-            brain=parts.brain,
+            brain=parts.meter.counting(parts.brain),
             sealing=sealing,
             brakes=Brakes(
                 case_id=case.id,

@@ -25,6 +25,7 @@ from graphs.catalogue import find_kits
 from graphs.closed_world import require_closed
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
+from graphs.meter import Meter, known_names
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.outside import NOBODY, Outside
 from graphs.people import People
@@ -95,6 +96,7 @@ class Parts:
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
     triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
+    meter: Meter = field(default_factory=Meter)
     outside: Outside = NOBODY
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
@@ -148,9 +150,12 @@ async def open_parts(
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         outside = read_tools(settings.tools_file, os.environ)
         registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
+        own = frozenset(tool.name for tool in registry)
         capability = registry.hand_over()
         await outside.renew(database, registry, capability)
         workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
+        meter = Meter(known_names(workflows, own))
+        registry.watched_by(capability, meter.call)
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
@@ -171,6 +176,7 @@ async def open_parts(
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
             triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
+            meter=meter,
             outside=outside,
             anchors=anchors,
             principal_rate=settings.principal_rate,

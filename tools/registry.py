@@ -1,8 +1,8 @@
 """The registry: the tools there are, and the one door through which they can be called."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -25,6 +25,8 @@ from tools.persistence import ONCE, Persistence
 
 T = TypeVar("T")
 Find = Callable[[str], Awaitable[Record | None]]
+Watch = Callable[[str], AbstractContextManager[None]]
+"""Put around each call of a tool, with its name; sees what is raised, and lets it pass."""
 
 
 class UnknownTool(ToolRefused):
@@ -62,6 +64,7 @@ class Registry:
             raise ValueError(f"two connectors are called {', '.join(sorted(taken))}")
         self._take_in(())
         self._capability: Capability | None = None
+        self._watch: Watch = _unwatched
 
     def _take_in(self, outside: Iterable[Tool]) -> None:
         real = _by_name([*self._own, *outside])
@@ -193,8 +196,17 @@ class Registry:
                     raise
             tried += 1
 
-    def _watching(self, tool: Tool) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._breakers is None else self._breakers.watching(tool.connector)
+    def watched_by(self, capability: Capability, watch: Watch) -> None:
+        """Put this around each call from now on; raises NoCapability."""
+        self._require(capability)
+        self._watch = watch
+
+    @asynccontextmanager
+    async def _watching(self, tool: Tool) -> AsyncIterator[None]:
+        guarded = nullcontext() if self._breakers is None else self._breakers.watching(tool.connector)
+        with self._watch(tool.name):
+            async with guarded:
+                yield
 
     def can_find(self, name: str) -> bool:
         """Whether the tool can be asked what became of a call."""
@@ -231,6 +243,10 @@ async def _within(tool: Tool, call: Awaitable[Any]) -> Any:
 
 def _failure(tool: Tool) -> type[ToolError]:
     return ToolUnavailable if tool.effect is Effect.READ else OutcomeUnknown
+
+
+def _unwatched(_name: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def _refuse(*_: object) -> NoReturn:

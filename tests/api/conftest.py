@@ -38,6 +38,7 @@ SERVICES = {
     "shop": ["cases:start", "cases:read"],
     "reader": ["cases:read"],
     "bank": ["cases:outcome"],
+    "gauge": ["metrics:read"],
     "mute": [],
 }
 EXPIRED = "eve"

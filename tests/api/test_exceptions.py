@@ -183,13 +183,14 @@ async def test_the_doctor_says_what_is_stuck_and_fails(desk: Door, settings: Set
     await desk.house.rows("UPDATE commands SET done_at = '2100-01-01'")
     env = {"DATABASE_URL": settings.database_url, "COUNTERSIGN_HOME": str(settings.home)}
     await desk.house.tamper("DELETE FROM audit_pending")
+    await desk.house.rows("INSERT INTO procrastinate_workers DEFAULT VALUES")
     healthy = await countersign("doctor", env=env)
-    assert (healthy.code, healthy.out.startswith("Nothing is stuck")) == (0, True), healthy.out
+    assert (healthy.code, "nothing is stuck" in healthy.out) == (0, True), healthy.out
 
     await desk.house.tamper("UPDATE exceptions SET closed_at = now()")
     ill = await countersign("doctor", "--json", env=env)
     assert ill.code == 1
-    (told,) = json.loads(ill.out)
+    (told,) = json.loads(ill.out)["stuck"]
     assert (told["fault"], told["subject"]) == ("standstill_without_exception", case_id)
     assert "standstill" in (await countersign("doctor", env=env)).out
     await desk.house.tamper("INSERT INTO audit_pending SELECT seq FROM audit_events")

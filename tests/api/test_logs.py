@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.logs import Lines, told
+from graphs.at_work import on_case
 
 CANARY = "canary-4711 jane@example.org"
 
@@ -72,3 +73,11 @@ def test_no_line_says_where_the_project_lies_on_this_machine() -> None:
 
     assert sys.prefix not in written
     assert "json/decoder.py" in written
+
+
+def test_a_line_names_the_case_that_is_worked_on_and_only_then() -> None:
+    with on_case("c-1"):
+        during = json.loads(line("the database is away"))
+    after = json.loads(line("the database is away"))
+
+    assert (during["case"], "case" in after) == ("c-1", False)

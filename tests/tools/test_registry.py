@@ -2,7 +2,8 @@
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -317,3 +318,21 @@ async def test_a_search_that_answers_nonsense_found_nothing_out() -> None:
 
     with pytest.raises(ToolError):
         await registry.find(capability, "parrot.say", "k-1")
+
+
+async def test_a_watch_is_told_of_each_call_by_name_and_is_set_by_whoever_holds_the_key() -> None:
+    watched: list[str] = []
+
+    @contextmanager
+    def watch(name: str) -> Iterator[None]:
+        watched.append(name)
+        yield
+
+    registry = Registry([Parrot().tool()])
+    key = registry.hand_over()
+    with pytest.raises(NoCapability):
+        registry.watched_by(Capability(), watch)
+    registry.watched_by(key, watch)
+    await registry.call(key, "parrot.say", HELLO, KEY)
+
+    assert watched == ["parrot.say"]
