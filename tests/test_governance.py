@@ -124,7 +124,11 @@ def test_the_page_on_security_names_what_is_there() -> None:
     assert absent_tests(text) == {}
     assert absent_files(text) == set()
     tables = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
-    claims = [line for line in tables if "%" not in line and not line.startswith(("| |", "| governance", "| workflow"))]
+    claims = [
+        line
+        for line in tables
+        if "%" not in line and not line.startswith(("| |", "| governance", "| workflow"))
+    ]
     assert [line for line in claims if _TEST.search(line) is None and "none (0" not in line] == []
 
 
