@@ -73,6 +73,24 @@ async def table_in_force(
     return None if row is None else _table(row)
 
 
+async def stored_tables(tx: Transaction) -> tuple[set[str], set[tuple[str, str]]]:
+    """The digests of all versions that were ever stored, and of which workflow's tools one is in force."""
+    c = schema.rule_tables.c
+    rows = (await tx.sql.execute(select(c.digest, c.workflow, c.tool, c.state))).all()
+    in_force = {(row.workflow, row.tool) for row in rows if row.state == TableState.IN_FORCE}
+    return {row.digest for row in rows}, in_force
+
+
+async def add_tables(tx: Transaction, tables: Sequence[StoredTable]) -> set[str]:
+    """Store versions at once; returns the digests of those whose digest and name were free."""
+    if not tables:
+        return set()
+    values = [{name: getattr(table, name) for name in StoredTable.__dataclass_fields__} for table in tables]
+    query = insert(schema.rule_tables).values(values).on_conflict_do_nothing()
+    rows = await tx.sql.execute(query.returning(schema.rule_tables.c.digest))
+    return {row.digest for row in rows}
+
+
 async def find_table(tx: Transaction, digest: str, *, lock: bool = False) -> StoredTable | None:
     """The version with this digest, if it was ever stored; locked until the transaction ends if asked."""
     query = select(*_COLUMNS).where(schema.rule_tables.c.digest == digest)

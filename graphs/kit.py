@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
@@ -47,7 +48,7 @@ class Judged:
     subjects: Mapping[str, Subject] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kit:
     """A workflow as its author writes it down; `roles.yaml` and `prompts/` lie in its package.
 
@@ -83,7 +84,11 @@ class Kit:
         return TableSource(package=self.package, file=one.file, facts=one.facts, words=words)
 
     def workflow(self) -> Workflow:
-        """The workflow; raises TableUnfit if a table or the roles are unfit, ScopeUnfit, NamesClash."""
+        """The workflow, made once; raises TableUnfit if a table or the roles are unfit, WorkflowUnfit."""
+        return self._made
+
+    @cached_property
+    def _made(self) -> Workflow:
         roles = load_roles(self.package)
         rulings = [self._ruling(one, roles) for one in self.judged]
         return Workflow(

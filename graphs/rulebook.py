@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,11 @@ from checkpoints.rule_tables import (
     StoredTable,
     TableState,
     add_table,
+    add_tables,
     find_table,
     get_table,
     move_table,
+    stored_tables,
     table_in_force,
 )
 from nodes.rule_differences import table_differences
@@ -26,6 +28,7 @@ from nodes.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
+_NOTE = "shipped with the code"
 SHIPPED = "system:shipped"
 """Who drafts the tables that come with the code."""
 
@@ -65,11 +68,48 @@ class Rulebook:
         return self.tables[known]
 
     async def adopt_shipped(self, workflows: Iterable[Workflow], at: datetime) -> None:
-        """Put what the code ships in force where nothing is yet; where a table is, another is a draft."""
-        for workflow in workflows:
-            for ruling in workflow.rulings.values():
-                async with self.database.transaction() as tx:
-                    await _adopt(tx, workflow, ruling.table, at)
+        """Put what the code ships in force where nothing is yet; where a table is, another is a draft.
+
+        What is known costs one query, and what begins is written in one transaction.
+        """
+        shipped = [(workflow, ruling.table) for workflow in workflows for ruling in workflow.rulings.values()]
+        async with self.database.transaction() as tx:
+            known, in_force = await stored_tables(tx)
+            left = [(workflow, table) for workflow, table in shipped if table.digest not in known]
+            first = [one for one in left if (one[0].name, one[1].tool) not in in_force]
+            begun = await _begin_with(tx, first, at) if first else set()
+        for workflow, table in (one for one in left if one[1].digest not in begun):
+            async with self.database.transaction() as tx:
+                await _adopt(tx, workflow, table, at)
+
+
+async def _begin_with(tx: Transaction, first: Sequence[tuple[Workflow, RuleTable]], at: datetime) -> set[str]:
+    """Put the first tables of tools in force, as drafted and decided by the code; returns their digests."""
+    await tx.alone("rules that are shipped")
+    tables = [
+        StoredTable(
+            digest=table.digest,
+            workflow=workflow.name,
+            tool=table.tool,
+            version=table.version,
+            source=table.source,
+            state=TableState.IN_FORCE,
+            replaces=None,
+            changes=[],
+            note=_NOTE,
+            drafted_by=SHIPPED,
+            drafted_eyes=SHIPPED,
+            drafted_at=at,
+            decided_by=SHIPPED,
+            decided_at=at,
+        )
+        for workflow, table in first
+    ]
+    added = await add_tables(tx, tables)
+    begun = [table for table in tables if table.digest in added]
+    drafted = [table_event("rules.drafted", SHIPPED, at, table, note=_NOTE) for table in begun]
+    await tell(tx, *drafted, *(table_event("rules.in_force", SHIPPED, at, table) for table in begun))
+    return added
 
 
 async def _adopt(tx: Transaction, workflow: Workflow, table: RuleTable, at: datetime) -> None:
@@ -78,9 +118,7 @@ async def _adopt(tx: Transaction, workflow: Workflow, table: RuleTable, at: date
         return
     in_force = await table_in_force(tx, workflow.name, table.tool)
     try:
-        shipped = await store_draft(
-            tx, workflow, table, note="shipped with the code", by=SHIPPED, eyes=SHIPPED, at=at
-        )
+        shipped = await store_draft(tx, workflow, table, note=_NOTE, by=SHIPPED, eyes=SHIPPED, at=at)
     except VersionTaken:
         logger.warning("%s: the shipped table bears the version of another one: give it its own", table.tool)
         return
