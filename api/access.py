@@ -75,6 +75,7 @@ ROUTES = {
         "cancel_exception",
         "hand_over_exception",
         "cancel_case",
+        "move_case",
         "list_connectors",
         "list_schedules",
         "list_triggers",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.cli_case import explain, export
+from api.cli_deploy import deploy
 from api.cli_doctor import doctor
 from api.cli_exceptions import app as standstills
 from api.cli_halts import halts, release, stop
@@ -66,6 +67,7 @@ app.add_typer(standstills)
 app.command()(doctor)
 for switch in (stop, release, halts):
     app.command()(switch)
+app.add_typer(deploy, name="deploy")
 app.add_typer(schedules, name="schedules")
 app.add_typer(tools, name="tools")
 app.command()(triggers)

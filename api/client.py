@@ -141,6 +141,10 @@ class Client:
         """Cancel a case that waits for people."""
         return await self._call("POST", f"/cases/{case_id}/cancel", json={"why": why})
 
+    async def move_case(self, case_id: str, to: str) -> dict[str, Any]:
+        """Have a case whose step the installed version lacks go on from one that it has."""
+        return await self._call("POST", f"/cases/{case_id}/move", json={"to": to})
+
     async def halts(self, *, released: bool) -> dict[str, Any]:
         """What is stopped, and with `released` what was."""
         return await self._call("GET", "/halts", params={"released": released})

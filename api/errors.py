@@ -46,6 +46,7 @@ from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.envelope import EventMalformed
 from graphs.halting import HaltAlreadyReleased, HaltUnfit, NotAllowedToHalt
 from graphs.lending import DelegationUnfit
+from graphs.moving import NoSuchStep
 from graphs.outcomes import EffectUnknown, TooManyOutcomes
 from graphs.people import PeopleFileUnfit
 from graphs.personal import CaseUnderWay, NotAllowedToErase, NotAllowedToSee
@@ -92,6 +93,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     DeedInDoubt: HTTPStatus.CONFLICT,
     CaseMovedOn: HTTPStatus.CONFLICT,
     NotAnOwner: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NoSuchStep: HTTPStatus.UNPROCESSABLE_ENTITY,
     RuleTableNotFound: HTTPStatus.NOT_FOUND,
     ScheduleNotFound: HTTPStatus.NOT_FOUND,
     ToolNotOffered: HTTPStatus.NOT_FOUND,

@@ -14,6 +14,7 @@ from api.vote_bodies import Strict, Words
 from checkpoints.cases import Status
 from checkpoints.effects import EffectRow, deeds_in_doubt
 from checkpoints.exceptions import Listed, Standstill, Way, list_standstills
+from graphs.moving import Moving
 from graphs.reason_words import words_for
 from graphs.ways_out import Outcome, Resolution, WaysOut
 from graphs.wiring import Parts
@@ -87,6 +88,12 @@ class ResolutionIn(WhyIn):
     reference: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
+class MoveIn(Strict):
+    """To which step."""
+
+    to: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,80}$")]
+
+
 class HandOverIn(WhyIn):
     """To which role or team."""
 
@@ -151,6 +158,12 @@ async def hand_over_exception(
 async def cancel_case(parts: TheParts, caller: Caller, case_id: Id, body: WhyIn) -> CaseOut:
     """Cancel a case that waits for a review or for information; nothing of it runs any more."""
     return CaseOut.of(await WaysOut(parts).cancel_case(case_id, body.why, caller))
+
+
+@router.post("/cases/{case_id}/move", dependencies=[Depends(require_json)])
+async def move_case(parts: TheParts, caller: Caller, case_id: Id, body: MoveIn) -> CaseOut:
+    """Have a case that waits in a step that this version lacks go on from one that it has."""
+    return CaseOut.of(await Moving(parts).move(case_id, body.to, caller))
 
 
 def _out(parts: Parts, listed: Listed, doubtful: list[EffectRow], caller: Principal) -> ExceptionOut:

@@ -135,6 +135,16 @@ def finding_table(findings: list[dict[str, Any]]) -> Table:
     return table
 
 
+def orphan_table(orphans: list[dict[str, Any]]) -> Table:
+    """Cases that a version would orphan, one a row."""
+    table = _table("Waiting in steps that this version lacks", "case", "where", "what to do")
+    for one in orphans:
+        waits = f"{one['workflow']}: {', '.join(one['lacks'])}"
+        where = _lines(safe(waits), safe(f"{one['status']} since {one['since']}"))
+        table.add_row(one["case_id"], where, safe(one["to_do"]))
+    return table
+
+
 def _table(title: str, *columns: str) -> Table:
     """A table for 80 columns whose first holds ids, which are never broken: they are there to be copied."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)

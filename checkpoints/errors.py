@@ -54,6 +54,10 @@ class TooEarly(CheckpointsError):
     """The command is not to be carried out yet."""
 
 
+class GraphLacksStep(CheckpointsError):
+    """The thread waits in a step that this worker's graph does not have: another worker may have it."""
+
+
 class StaleHead(CheckpointsError):
     """The checkpoint's parent is not the head of its thread: somebody else went on."""
 

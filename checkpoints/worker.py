@@ -12,7 +12,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
-from checkpoints.errors import DatabaseAway, StaleHead, ThreadIsBusy, TooEarly
+from checkpoints.errors import DatabaseAway, GraphLacksStep, StaleHead, ThreadIsBusy, TooEarly
 from checkpoints.queue import QUEUE, SEGMENT_TASK
 
 logger = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ USUAL_PACE = Pace()
 
 
 class SegmentRetry(BaseRetryStrategy):
-    """A shutdown, a lost connection or a lost thread is tried again; anything else is final.
+    """A shutdown, a lost connection or thread, or a graph that lacks a step is tried again.
 
-    What is final is rare: the runner turns every failure of a case into a state of the case.
+    Anything else is final, and rare: the runner turns every failure of a case into a state of the case.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
@@ -70,7 +70,7 @@ class SegmentRetry(BaseRetryStrategy):
                 return RetryDecision(retry_in={"seconds": 0})
             case TooEarly():  # the database's clock is ahead of ours
                 return RetryDecision(retry_in={"seconds": 1})
-            case DatabaseAway() | ConnectorException() | ThreadIsBusy() | StaleHead():
+            case DatabaseAway() | ConnectorException() | ThreadIsBusy() | StaleHead() | GraphLacksStep():
                 return RetryDecision(retry_in={"seconds": min(2**job.attempts, 30)})
             case _:
                 return None

@@ -48,9 +48,9 @@ def require_closed(name: str, graph: Builder, tools: Collection[str] | None = No
         raise OpenWorld(name, "every step has an error handler, which may lead anywhere", graph)
     for step, spec in graph.nodes.items():
         _require_held(name, graph, step, spec)
-        if (lane := steps_of(_raw(graph, step))) is not None:
+        if (lane := steps_of(node_at(graph, step))) is not None:
             require_closed(f"{name}: lane {step}", lane, tools)
-        elif tools is not None and _raw(graph, step) in _ACTING:
+        elif tools is not None and node_at(graph, step) in _ACTING:
             _require_listed(name, graph, step, tools)
     for step, branches in graph.branches.items():
         for branch in branches.values():
@@ -65,7 +65,7 @@ def _require_held(name: str, graph: Builder, step: str, spec: Any) -> None:
         raise OpenWorld(name, f"step {step} has an error handler, which may lead anywhere", graph)
     if spec.ends:
         raise OpenWorld(name, f"step {step} says itself where to go: {', '.join(spec.ends)}", graph)
-    if _raw(graph, step) is None:
+    if node_at(graph, step) is None:
         raise OpenWorld(name, f"step {step} is not held: it may lead anywhere", graph)
 
 
@@ -81,7 +81,7 @@ def _require_judged(name: str, graph: Builder) -> None:
     """Between a deed and the step that judges it lies nothing but the gate."""
     routes = dict(routes_of(graph))
     for step in graph.nodes:
-        if _raw(graph, step) is execute:
+        if node_at(graph, step) is execute:
             path = _unjudged(graph, routes, step)
             if path is not None:
                 raise OpenWorld(name, f"to the deed {step} there is a way that no judge is on", graph, path)
@@ -94,7 +94,7 @@ def _unjudged(graph: Builder, routes: Mapping[str, set[str]], deed: str) -> tupl
     while back:
         path = back.popleft()
         for before in sorted(step for step, to in routes.items() if path[0] in to):
-            raw = None if before == START else _raw(graph, before)
+            raw = None if before == START else node_at(graph, before)
             if raw is weigh:
                 continue
             if raw is not gate and before != deed:
@@ -129,7 +129,7 @@ def _id(step: str) -> str:
     return step.strip("_").replace("-", "_")
 
 
-def _raw(graph: Builder, step: str) -> Any:
+def node_at(graph: Builder, step: str) -> Any:
     """The node within a held step, None if it is not held."""
     return node_listed(_within(graph, step))
 

@@ -34,6 +34,9 @@ class Flow:
         self.graph: Builder = StateGraph(CaseState, context_schema=Context)
         self._begun = False
         self._again: dict[str, str] = {}
+        self._nodes: dict[str, Node] = {}
+        self._to: dict[str, tuple[Mapping[str, str] | str, str]] = {}
+        self._was: dict[str, str] = {}
 
     def step(
         self,
@@ -43,6 +46,7 @@ class Flow:
         *,
         otherwise: str = "blocked",
         again: str | None = None,
+        was: tuple[str, ...] = (),
     ) -> None:
         """Add a step; the first one is where the flow begins.
 
@@ -52,16 +56,23 @@ class Flow:
             to: the step after it, or one for each outcome.
             otherwise: where any other outcome leads.
             again: the step from which a case that cannot go on here is tried again; this one if not given.
+            was: names that the step had in earlier versions: cases that wait in it go on here.
         """
-        self.graph.add_node(name, held(node))
+        self._nodes[name], self._to[name] = node, (to, otherwise)
+        self._lead(name, name)
         if not self._begun:
             self.graph.add_edge(START, name)
             self._begun = True
-        if isinstance(to, str):
-            self.graph.add_edge(name, to)
-        else:
-            self.graph.add_conditional_edges(name, *route(to, otherwise=otherwise))
         self._again[name] = again or name
+        for old in was:
+            self.renamed(old, name)
+
+    def renamed(self, old: str, name: str) -> None:
+        """Say that a step was called otherwise in an earlier version; also for the steps of a deed.
+
+        No route leads to the old name: only a case that waits under it goes on from there.
+        """
+        self._was[old] = name
 
     def deed(
         self,
@@ -108,13 +119,26 @@ class Flow:
         for end in ENDS:
             self.graph.add_node(end, held(leave(end)))
             self.graph.add_edge(end, END)
-        again = dict(self._again)
+        for old, name in self._was.items():
+            self._lead(old, name)
+            for end in sorted(end for start, end in self.graph.edges if start == name):
+                self.graph.add_edge(old, end)
+        again = self._again | {old: self._again[name] for old, name in self._was.items()}
         self.graph.add_node("stuck", held(stuck(again)))
         self.graph.add_conditional_edges("stuck", *retry(again, otherwise="escalated"))
         for exception in EXCEPTIONS:
             self.graph.add_node(exception, held(leave(exception)))
             self.graph.add_edge(exception, "stuck")
         return self.graph
+
+    def _lead(self, name: str, like: str) -> None:
+        """Add a step of this name that does what another one does, and leads where that one leads."""
+        to, otherwise = self._to[like]
+        self.graph.add_node(name, held(self._nodes[like]))
+        if isinstance(to, str):
+            self.graph.add_edge(name, to)
+        else:
+            self.graph.add_conditional_edges(name, *route(to, otherwise=otherwise))
 
 
 def signed_lane(name: str, propose: Node, *tools: str) -> Node:

@@ -241,6 +241,11 @@ SAYS = {
         "Nothing of it was carried out.",
         "Tell whoever looks after security, then cancel it.",
     ),
+    "graph_lacks_step": Words(
+        "The case waits in a step that the installed version of its workflow does not have.",
+        "Nothing was done: the case stands where it stood.",
+        "Deploy a version that has the step, then retry; or move it (countersign deploy check says how).",
+    ),
     "stalled": Words(
         "The case did not move on.", "The next step was not done.", "Have an engineer look, then retry."
     ),

@@ -18,9 +18,10 @@ from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
 from checkpoints.effects import SessionLedger
-from checkpoints.errors import DatabaseAway, LimitReached, StaleHead, TooEarly
+from checkpoints.errors import DatabaseAway, GraphLacksStep, LimitReached, StaleHead, TooEarly
 from checkpoints.exceptions import SessionExceptions
 from checkpoints.halts import SessionHalts
+from checkpoints.places import GRAPH, VERSION, name_step, place_of
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
@@ -30,9 +31,11 @@ from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
 from graphs.at_work import on_case
 from graphs.connectors import doing
+from graphs.fitting import GRAPH_LACKS_STEP, NobodyHasStep, fingerprint, lacks, leave_to_another
 from graphs.halting import put_off
 from graphs.intake import CloudEvent, Intake
 from graphs.judging import judge_on
+from graphs.moving import MOVE, moved
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
@@ -70,6 +73,7 @@ class Runner:
     parts: Parts
     controls: set[RunControl] = field(default_factory=set)
     graphs: dict[str, Graph] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
 
     def drain(self) -> None:
         """Ask every running segment to stop after its current step; another worker goes on from there."""
@@ -82,6 +86,7 @@ class Runner:
         Raises:
             Drained: stopped between two steps; to be taken up again at once.
             TooEarly: the command is for later.
+            GraphLacksStep: this graph lacks the step that the thread waits in; for a worker that has it.
             ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
         """
         await self.parts.renew_tools()
@@ -112,12 +117,16 @@ class Runner:
             outcome = await self._segment(command, case, session, traced.callbacks)
         except GraphDrained as drained:
             raise Drained from drained
-        except (psycopg.OperationalError, DatabaseAway, StaleHead):
+        except (psycopg.OperationalError, DatabaseAway, StaleHead, GraphLacksStep):
             raise
         except LimitReached as reached:
             traced.status = Status.BLOCKED
             owner = self.parts.workflows[case.workflow].owner
             await self._stop(command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
+            return
+        except NobodyHasStep as nobody:
+            traced.status = Status.BLOCKED
+            await self._stop(command, Status.BLOCKED, GRAPH_LACKS_STEP, steps=nobody.steps)
             return
         except TableUnfit as unfit:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
@@ -139,17 +148,22 @@ class Runner:
         await close_command(session, command, outcome, self.parts.clock(), paused=paused)
 
     async def _segment(self, command: Command, case: Case, session: Session, callbacks: Callbacks) -> str:
+        if case.workflow not in self.parts.workflows:
+            await leave_to_another(session, command, case, ["workflow"], self.parts.clock)
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
         context = self._context(case, workflow, session)
         if case.status in _UNDER_LIMITS:
             await context.brakes.require_within()
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
-        graph = self._graph(_workflow_on(case, workflow)).copy(update={"checkpointer": saver})
+        runs = _workflow_on(case, workflow)
+        graph = self._graph(runs).copy(update={"checkpointer": saver})
         config: RunnableConfig = {
             "configurable": {"thread_id": case.thread_id, "run_id": case.id},
             "recursion_limit": MOST_STEPS if case.rollback is None else MOST_ROLLBACK_STEPS,
             "callbacks": callbacks,
+            "metadata": {GRAPH: self.fingerprints[runs.name], VERSION: workflow.version},
         }
+        await self._require_fit(graph, config, command, case, session)
         given = await _input(graph, config, command, case)
         for _ in range(_TRIES_TO_END):
             context.memory.records = None
@@ -160,6 +174,22 @@ class Runner:
                 return "ended"
             given = None  # a crash between a node's writes and their checkpoint makes a graph look finished
         raise EndedTooEarly
+
+    async def _require_fit(
+        self, graph: Graph, config: RunnableConfig, command: Command, case: Case, session: Session
+    ) -> None:
+        """Go on only where the graph has every step that the thread waits in, or where people moved it to.
+
+        Raises:
+            GraphLacksStep, NobodyHasStep.
+        """
+        place = None if case.head is None else await place_of(session, case.id)
+        if place is None or not (steps := lacks(graph.builder, place)):
+            return
+        if MOVE in command.payload:
+            await moved(graph, config, command, self.parts.clock())
+        else:
+            await leave_to_another(session, command, case, steps, self.parts.clock)
 
     async def _invoke(self, graph: Graph, given: Any, config: RunnableConfig, context: Context) -> Json:
         control = RunControl()
@@ -176,7 +206,9 @@ class Runner:
 
     def _graph(self, workflow: Workflow) -> Graph:
         if workflow.name not in self.graphs:
-            self.graphs[workflow.name] = workflow.build().compile()
+            builder = workflow.build()
+            self.graphs[workflow.name] = builder.compile()
+            self.fingerprints[workflow.name] = fingerprint(builder)
         return self.graphs[workflow.name]
 
     def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
@@ -241,6 +273,8 @@ class Runner:
         async with self.parts.database.transaction() as tx:
             if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:
                 await move_case(tx, command.case_id, status, now, reason=reason, owner=owner)
+                for step in told.get("steps", [])[:1]:
+                    await name_step(tx.driver, command.case_id, step)
                 await tell(tx, stopped)
             await finish_command(tx, command.id, status.value, now)
 

@@ -17,7 +17,6 @@ from tools.contract import FieldClass, Marked, Tool, Trust
 from tools.outside.addresses import AddressUnfit, Destination
 from tools.outside.governed import Provider, Settings
 from tools.outside.http import MOST_BYTES, Guard
-from tools.outside.mcp import McpServer, OverHttp, OverStdio
 from tools.outside.openapi import OpenApi
 from tools.outside.process import Program
 from tools.outside.schemas import Marking
@@ -174,7 +173,9 @@ class _Reading:
     path: Path
     environment: Mapping[str, str]
 
-    def server(self, name: str, said: _Server) -> McpServer:
+    def server(self, name: str, said: _Server) -> Provider:
+        from tools.outside.mcp import McpServer, OverHttp, OverStdio
+
         place = f"servers.{name}"
         if said.url is not None:
             guard = self._guard(said.url, f"{place}.url", said, allow_private=said.allow_private)

@@ -14,6 +14,7 @@ from langsmith.run_helpers import tracing_context
 
 from checkpoints.cases import EXCEPTIONAL, Case, Status
 from checkpoints.commands import Command
+from checkpoints.errors import GraphLacksStep
 from checkpoints.worker import Drained
 from graphs import trace_facts as facts
 from graphs.settings import Tracing
@@ -33,7 +34,7 @@ class Segment:
 
     Attributes:
         callbacks: those of the graph's run.
-        outcome: `paused`, `ended` or `drained`.
+        outcome: `paused`, `ended`, `drained`, `halted` or `refused`.
         status: where the case stands, if the graph does not say so itself.
         failure: why it was stopped.
     """
@@ -192,6 +193,8 @@ def _conclude(root: Run, segment: Segment) -> None:
             pass
         case Drained():
             outcome = "drained"
+        case GraphLacksStep():
+            outcome = "refused"
         case failure:
             root.error, outcome = facts.error(failure), "failed"
     if outcome == PAUSED and root.facts.get("status") not in EXCEPTIONAL:  # there it waits for a way out

@@ -126,9 +126,11 @@ class Judge:
         if not permit.allowed:
             raise NotPermitted(f"the judge of {self.workflow.name}: {permit.why}")
         values = {name: self._argument(item, records, now) for name, item in source.arguments.items()}
-        return await self.read(
-            source.tool, self.registry.describe(source.tool).arguments.model_validate(values)
-        )
+        try:
+            arguments = self.registry.describe(source.tool).arguments.model_validate(values)
+        except ValidationError as unfit:  # what another record says is nothing to ask this tool by
+            raise ToolRefused(f"{source.name} cannot be asked for by what the records say") from unfit
+        return await self.read(source.tool, arguments)
 
     def _argument(self, item: str | WindowStart, records: Records, now: datetime) -> Any:
         if isinstance(item, str):

@@ -1,6 +1,6 @@
 """Stuck: it only waits for a way out of an exception. Whatever wakes it, it believes the exception's row."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
@@ -15,8 +15,8 @@ from nodes.story import Story
 RETRIED = "retried"
 
 
-def stuck(steps: Collection[str]) -> Node:
-    """A node that waits until somebody has the case tried again; `steps` are those that can be.
+def stuck(steps: Mapping[str, str]) -> Node:
+    """A node that waits until somebody has the case tried again; `steps` says for each from where.
 
     Other ways out end the case, and the graph stays here. The step to go on from is the row's, whatever the
     state says.
@@ -35,10 +35,16 @@ def stuck(steps: Collection[str]) -> Node:
             "record": story.events,
         }
 
+    waited.retryable = dict(steps)  # type: ignore[attr-defined] # for whoever moves a case
     return waited
 
 
-def _wait(state: CaseState, steps: Collection[str]) -> Json:
+def retryable_in(node: object) -> Mapping[str, str]:
+    """The steps of a node made by `stuck` that can be tried again, and from where; none of any other node."""
+    return getattr(node, "retryable", {})
+
+
+def _wait(state: CaseState, steps: Mapping[str, str]) -> Json:
     """Whether the step can be tried again, and when that is done by itself."""
     wake_at = (state.get("result") or {}).get("wake_at")
     return {"retryable": state.get("step") in steps, "wake_at": wake_at}

@@ -1,21 +1,25 @@
 """Databases for tests: templates made once a run, and a clone of one for each test."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import uuid4
 
 import psycopg
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from checkpoints.database import open_database, parse_address, to_conninfo
 from checkpoints.embedded import APPLICATION, SUPERUSER, EmbeddedPostgres
-from checkpoints.migrate import migrate
+from checkpoints.migrate import _config, _upgrade, migrate
 from tools.sandbox.database import open_sandbox
 from tools.sandbox.founding import found
 
 OURS = "template_countersign"
 SANDBOX = "template_sandbox"
+REVISIONS = [one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+"""All revisions of our tables, the first one first."""
 
 
 async def make_templates(postgres: EmbeddedPostgres, as_of: datetime) -> None:
@@ -35,14 +39,28 @@ async def make_templates(postgres: EmbeddedPostgres, as_of: datetime) -> None:
             await connection.execute(_rename("making_sandbox", SANDBOX))
 
 
+async def make_revision(postgres: EmbeddedPostgres, revision: str) -> str:
+    """A template of our tables as they were at a revision, made from the one before it; returns its name."""
+    async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        before = "template0"
+        for one in REVISIONS[: REVISIONS.index(revision) + 1]:
+            name = f"template_{one}"
+            known = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if await known.fetchone() is None:
+                await connection.execute(_copy("making_revision", before))
+                await asyncio.to_thread(_upgrade, postgres.url("making_revision"), one)
+                await connection.execute(_rename("making_revision", name))
+            before = name
+    return before
+
+
 @asynccontextmanager
 async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
     """A fresh database like the template, dropped afterwards; ours is opened as the application's role."""
     name = f"t_{uuid4().hex}"
     async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
-        await connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        await connection.execute(_copy(name, template))
         try:
             yield postgres.url(name, APPLICATION if template == OURS else SUPERUSER)
         finally:
@@ -61,6 +79,10 @@ async def tamper(url: str, *statements: str) -> None:
         for statement in statements:
             cursor = await connection.execute(statement.encode())
             assert cursor.rowcount > 0, f"this changes nothing: {statement}"
+
+
+def _copy(name: str, template: str) -> sql.Composed:
+    return sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
 
 
 def _rename(old: str, new: str) -> sql.Composed:

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "governance.md"
+SECURITY = ROOT / "docs" / "security.md"
 MISSING = "Not yet"
 IN_PART = "In part:"
 MOST_LINES = 250
@@ -115,6 +116,20 @@ def test_every_test_that_is_named_is_there(page: str) -> None:
 
 def test_every_file_that_is_linked_is_there(page: str) -> None:
     assert absent_files(page) == set()
+
+
+def test_the_page_on_security_names_what_is_there() -> None:
+    text = SECURITY.read_text(encoding="utf-8")
+
+    assert absent_tests(text) == {}
+    assert absent_files(text) == set()
+    tables = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    claims = [
+        line
+        for line in tables
+        if "%" not in line and not line.startswith(("| |", "| governance", "| workflow"))
+    ]
+    assert [line for line in claims if _TEST.search(line) is None and "none (0" not in line] == []
 
 
 def test_every_point_has_a_row_or_stands_among_what_is_missing(told: list[Row]) -> None:

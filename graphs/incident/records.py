@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import get_args
+from typing import Annotated, get_args
 
 from pydantic import BaseModel
 
 from graphs.incident.policy import DUE, FLOORS, PAGED, Level, Noise, TaskKind, noise_of, owed
 from nodes.records import Records
 from nodes.workflow import EventData
-from tools.contract import Record
+from tools.contract import Marked, Record, Trust
 from tools.sandbox.operations.alerts import Alert
 from tools.sandbox.operations.deployments import Deployment, Deployments
 from tools.sandbox.operations.incidents import Incident, ServiceIncidents
@@ -50,7 +50,7 @@ class Suspect(Record):
     deployment_id: DeploymentId
     version: str
     previous_version: str | None
-    change: str
+    change: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
     status: str
     minutes_before_alert: int
 

@@ -31,6 +31,7 @@ COMMANDS = (
     "new",
     "workflows",
     "log",
+    "deploy",
 )
 
 

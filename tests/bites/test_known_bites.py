@@ -1,8 +1,8 @@
 """The R rows of LANGGRAPH.md: what bites others there, and why it does not bite here.
 
-Not here: R12 and R13 are about deploys that move a paused node, and nothing pins versions yet (the one
-interrupt a node that R13 asks for is in test_R5); R14 is about pruning, which is not built. R15 and R16 in
-depth are in tests/checkpoints/test_serializer.py; the T rows are in test_more_known_bites.py.
+Not here: R12, a deploy that renames a paused node, is in tests/stories/test_deploys.py; the one interrupt a
+node that R13 asks for is in test_R5; R14 is about pruning, which is not built. R15 and R16 in depth are in
+tests/checkpoints/test_serializer.py; the T rows are in test_more_known_bites.py.
 """
 # ruff: noqa: N802 - the tests bear the names of the rows
 

@@ -25,15 +25,20 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
 
 @asynccontextmanager
 async def worker_process(
-    settings: Settings, *, slow_tool: str = ""
+    settings: Settings, *, slow_tool: str = "", code: Path | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A worker in a process of its own; killed at the end if it still lives."""
+    """A worker in a process of its own; killed at the end if it still lives.
+
+    It runs the code in this folder instead of the project's, if one is given.
+    """
     environment = os.environ | {
         "DATABASE_URL": settings.database_url or "",
         "COUNTERSIGN_SANDBOX_URL": settings.sandbox_url or "",
         "COUNTERSIGN_HOME": str(settings.home),
         "SLOW_TOOL": slow_tool,
     }
+    if code is not None:
+        environment["PYTHONPATH"] = str(code)
     script = Path(__file__).with_name("worker_main.py")
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(script), env=environment, stdout=asyncio.subprocess.PIPE

@@ -294,7 +294,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "every step is held",
-            "if _raw(graph, step) is None:",
+            "if node_at(graph, step) is None:",
             "if False:",
             CLOSED_TESTS,
         ),
@@ -306,13 +306,13 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a step that acts lists what it is for",
-            "elif tools is not None and _raw(graph, step) in _ACTING:",
+            "elif tools is not None and node_at(graph, step) in _ACTING:",
             "elif False:",
             CLOSED_TESTS,
         ),
         (
             "lanes are proven like graphs",
-            "if (lane := steps_of(_raw(graph, step))) is not None:",
+            "if (lane := steps_of(node_at(graph, step))) is not None:",
             "if (lane := None) is not None:",
             CLOSED_TESTS,
         ),

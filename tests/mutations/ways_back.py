@@ -4,6 +4,7 @@ from tests.mutations.mutation import API, NODES, STORIES, Mutation, controls
 
 ROLLBACKS = (f"{STORIES}/test_rollback.py", f"{API}/test_rollbacks.py")
 HOLDS = (f"{STORIES}/test_holds.py",)
+DEPLOYS = (f"{STORIES}/test_deploys.py",)
 WAYS_OUT = (f"{STORIES}/test_ways_out.py", f"{API}/test_exceptions.py")
 
 CONTROLS: list[Mutation] = [
@@ -140,6 +141,56 @@ CONTROLS: list[Mutation] = [
             'if row is None or row["closed_at"] is None or row["way"] not in {Way.RETRY, Way.MOVED_ON}:',
             "if row is None:",
             WAYS_OUT,
+        ),
+    ),
+    *controls(
+        "deploys",
+        "graphs/fitting.py",
+        (
+            "a thread does not go on in a graph without its step",
+            "    if step not in graph.nodes:\n        return False\n    if not within:",
+            "    if not within:",
+            DEPLOYS,
+        ),
+        (
+            "nor without the step of its lane",
+            "return lane is not None and _has(lane, within)",
+            "return lane is not None",
+            (f"{STORIES}/test_deploys_lanes.py",),
+        ),
+        (
+            "an exception is not retried from a step that is gone",
+            "if STUCK in place.pending and place.step:",
+            "if not place:",
+            DEPLOYS,
+        ),
+        (
+            "a thread that no worker has a step for comes to people",
+            "if now - await told_since(session, refused) >= PATIENCE:",
+            "if await told_since(session, refused) > now:",
+            DEPLOYS,
+        ),
+    ),
+    *controls(
+        "deploys",
+        "graphs/moving.py",
+        (
+            "only who resolves moves a case",
+            "if ways.may(case.workflow, case.owner, principal):",
+            "if ways:",
+            DEPLOYS,
+        ),
+        (
+            "only an orphan is moved",
+            "if not found or not lacks(graph, found[0]):",
+            "if not found:",
+            DEPLOYS,
+        ),
+        (
+            "a review is not left behind",
+            "if held.reviews and not judged:",
+            "if not case:",
+            DEPLOYS,
         ),
     ),
 ]

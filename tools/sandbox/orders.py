@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.contract import Arguments, Call, Effect, Record, RecordNotFound, Tool
+from tools.contract import Arguments, Call, Effect, Marked, Record, RecordNotFound, Tool, Trust
 from tools.money import AmountMinor, Currency
 from tools.sandbox.customers import CustomerId
 from tools.sandbox.database import Connection, Sandbox, exists, many, one
@@ -28,7 +28,7 @@ class OrderLine(Record):
 
     line_no: int
     sku: str
-    title: str
+    title: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
     quantity: int
     unit_minor: AmountMinor
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel
 
-from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, Tool, ToolRefused, Undo
+from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, many
 from tools.sandbox.operations.deeds import Deed, there, written
 from tools.sandbox.operations.names import ActionId, DeploymentId, IncidentId, ServiceId
@@ -23,7 +23,7 @@ class Deployment(Record):
     service_id: ServiceId
     version: str
     previous_version: str | None
-    change: str
+    change: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
     status: Literal["live", "superseded", "rolled_back"]
     deployed_at: datetime
     deployed_by: Annotated[str, Marked(field_class=FieldClass.PERSONAL)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.contract import Arguments, Call, Effect, Record, Tool
+from tools.contract import Arguments, Call, Effect, Marked, Record, Tool, Trust
 from tools.sandbox.database import Sandbox, many
 from tools.sandbox.operations.names import IncidentId, ServiceId, Severity
 
@@ -24,8 +24,8 @@ class SimilarIncident(Record):
     incident_id: IncidentId
     service_id: ServiceId
     severity: Severity
-    title: str
-    summary: str
+    title: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
+    summary: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
     cause: str | None
     rank_permille: int
     shared_words: int

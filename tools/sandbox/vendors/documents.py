@@ -27,7 +27,7 @@ class Document(Record):
 
     document_id: str
     kind: DocumentKind
-    file_name: str
+    file_name: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
     content_type: str
     sha256: str
     size_bytes: int
