@@ -42,7 +42,10 @@ async def countersign(*arguments: str | Path, env: Environment, given: bytes | N
 
 @asynccontextmanager
 async def started(
-    *arguments: str | Path, env: Environment, stdin: int = asyncio.subprocess.DEVNULL
+    *arguments: str | Path,
+    env: Environment,
+    stdin: int = asyncio.subprocess.DEVNULL,
+    patience: float = PATIENCE_SECONDS,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A command that runs; it must end in time, and is killed with the block whatever happens."""
     process = await asyncio.create_subprocess_exec(
@@ -54,7 +57,7 @@ async def started(
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience):
             yield process
     finally:
         if process.returncode is None:

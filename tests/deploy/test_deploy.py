@@ -42,6 +42,8 @@ from tests.deploy.containers import (
 from tests.engine.processes import until
 
 OWNER = "countersign_owner"
+PATIENCE_SECONDS = 400
+"""Three processes start from nothing, and found a company first."""
 SECRETS = {"COUNTERSIGN_OWNER_PASSWORD": "ownerpass", "COUNTERSIGN_APP_PASSWORD": "apppass"}
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -124,14 +126,16 @@ async def test_what_compose_starts_takes_a_case_to_its_end_and_drains(stage: Sta
     ports = [_free_port() for _ in range(1 + replicas)]
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(
-            started(*stage.command("api", ports[0]), env=stage.environment("api"))
+            started(*stage.command("api", ports[0]), env=stage.environment("api"), patience=PATIENCE_SECONDS)
         )
         await said(api, "People file")
         workers = []
         for port in ports[1:]:
             command = stage.command("worker", port)
             workers.append(
-                await stack.enter_async_context(started(*command, env=stage.environment("worker")))
+                await stack.enter_async_context(
+                    started(*command, env=stage.environment("worker"), patience=PATIENCE_SECONDS)
+                )
             )
         for worker, port in zip(workers, ports[1:], strict=True):
             await said(worker, "The worker takes jobs.")
