@@ -21,6 +21,7 @@ from langgraph.types import Interrupt, Send
 from pydantic import BaseModel, SecretStr
 
 from checkpoints.cases import Status
+from checkpoints.places import GRAPH, VERSION
 from checkpoints.serializer import ForeignValue, StrictSerializer
 from nodes.state import CaseState
 from tests.checkpoints.threads import kept, opened
@@ -249,7 +250,7 @@ async def test_what_travels_beside_a_checkpoint_is_only_what_names_it(house: Hou
 
     keys = {key for row in await house.rows("SELECT metadata FROM checkpoints") for key in row["metadata"]}
 
-    assert keys <= {"source", "step", "parents", "run_id"}
+    assert keys <= {"source", "step", "parents", "run_id", GRAPH, VERSION}
 
 
 @pytest.mark.parametrize("table", ["checkpoint_blobs", "checkpoint_writes"])

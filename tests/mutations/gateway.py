@@ -254,7 +254,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a description holds nothing that can be called",
-            "replace(tool, perform=_refuse, find=None)",
+            "replace(tool, perform=_refuse, find=None, ready=None)",
             "tool",
             ("tests/tools/test_registry.py", f"{NODES}/test_gateway.py"),
         ),

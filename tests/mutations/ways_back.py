@@ -39,8 +39,8 @@ CONTROLS: list[Mutation] = [
         "nodes/reversing.py",
         (
             "no table lets go by itself what is irreversible",
-            "    if not needs_people(tool):\n        return []",
-            "    return []",
+            "return _allowing(table, tool.name) if needs_people(tool) else []",
+            "return []",
             (f"{NODES}/test_irreversible.py",),
         ),
     ),
