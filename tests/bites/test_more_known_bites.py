@@ -49,7 +49,8 @@ async def test_T1_each_step_is_kept_before_the_next_one_begins(house: House) -> 
     await watched(house, look).work()
 
     assert kept["triage"] == ["event.received", "context.retrieved"]
-    assert kept["policy"] == ["event.received", "context.retrieved", "agent.found"]
+    assert kept["fraud_analyst"] == ["event.received", "context.retrieved", "agent.found"]
+    assert kept["policy"] == ["event.received", "context.retrieved", "agent.found", "agent.found"]
 
 
 @pytest.mark.parametrize("outcome", [None, "", "nonsense", 7, ["ready"], {"ready": True}])
