@@ -171,7 +171,7 @@ async def test_T7_a_deed_is_on_the_record_before_it_is_tried(house: House) -> No
     async with fenced_session(house.parts.database.engine, case.id) as session:
         thread = await thread_on(house, case, session)
         saver = Crashing(session, Projection(case.id, house.parts.clock))
-        saver.left = 7  # input, retrieve, triage, assess, propose, judge: the deed's own checkpoint is lost
+        saver.left = 8  # input, retrieve, three agents, propose, judge: the deed's own checkpoint is lost
         dying = replace(thread, graph=thread.graph.copy(update={"checkpointer": saver}))
         with pytest.raises(DatabaseAway):
             await dying.wake({"case": _case_state(case)})
