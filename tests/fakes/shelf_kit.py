@@ -60,7 +60,7 @@ def build() -> Builder:
     flow = Flow()
     flow.step("retrieve", retrieve, {"ready": "propose", "rejected": "rejected"})
     flow.step("propose", propose(reserve), {"ready": "judge_reserve"}, otherwise="uncertain")
-    flow.deed("reserve", then="closed")
+    flow.deed("reserve", "stock.reserve_stock", then="closed")
     return flow.built()
 
 
