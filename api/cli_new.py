@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli_run import Json as AsJson
-from api.show import as_is, as_json, console, say, workflow_table
+from api.show import as_is, as_json, say, show_workflows
 from graphs.catalogue import find_kits
 from graphs.kit import Kit, KitUnfit
 from graphs.scaffold.layout import LaidOut, lay_out
@@ -49,7 +49,7 @@ def workflows(
     elif as_json_:
         as_json([_told(kit) for kit in kits])
     else:
-        console.print(workflow_table([_told(kit) for kit in kits]))
+        show_workflows([_told(kit) for kit in kits])
 
 
 def _named(name: str, kits: tuple[Kit, ...]) -> Kit:

@@ -217,14 +217,13 @@ def show_version(table: dict[str, Any]) -> None:
     say(f"  {table['digest']}  {safe(table['note'])}")
 
 
-def workflow_table(workflows: list[dict[str, Any]]) -> Table:
-    """Workflows, one a row: what starts them, who looks, what they may do, and by which tables."""
-    table = _table("Workflows", "workflow", "started by, agents", "tools, each by its table")
+def show_workflows(workflows: list[dict[str, Any]]) -> None:
+    """Workflows, one after the other: what starts them, who looks, what they may do, and by which tables."""
     for one in workflows:
-        who = _lines(safe(one["event_type"]), *map(safe, one["agents"]))
-        deeds = zip(one["tools"], one["tables"], strict=True)
-        table.add_row(one["name"], who, _lines(*(safe(f"{tool} by {file}") for tool, file in deeds)))
-    return table
+        console.print(f"[bold]{safe(one['name'])}[/]  {safe(one['event_type'])}", highlight=False)
+        say(f"  agents: {', '.join(one['agents'])}")
+        for tool, file in zip(one["tools"], one["tables"], strict=True):
+            say(f"  {tool:<28} {file}")
 
 
 def difference_table(cases: list[dict[str, Any]]) -> Table:
