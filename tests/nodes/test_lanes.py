@@ -17,6 +17,7 @@ from nodes.ask import ask
 from nodes.context import Context
 from nodes.execute import execute
 from nodes.gate import gate
+from nodes.held import held
 from nodes.lane import lane, meet
 from nodes.leave import leave
 from nodes.propose import propose
@@ -72,8 +73,8 @@ def build() -> Builder:
     graph.add_node("triage", ask("triage"))
     graph.add_node("suspect", ask("fraud_analyst"))
     graph.add_node("assess", ask("policy"))
-    graph.add_node("money", lane("money", steps(propose_refund)))
-    graph.add_node("word", lane("word", steps(propose_word)))
+    graph.add_node("money", held(lane("money", steps(propose_refund))))
+    graph.add_node("word", held(lane("word", steps(propose_word))))
     graph.add_node("meet", meet("money", "word"))
     graph.add_node("close", leave("closed"))
     graph.add_node("rejected", leave("rejected"))
