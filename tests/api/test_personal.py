@@ -159,6 +159,7 @@ async def test_the_record_says_what_was_erased_when_by_whom_and_why(with_pia: Do
     left = await unmasked(with_pia, case_id)
     assert {one["field"]: one["value"] is None for one in left.values()} == {
         "agent.triage.summary": True,
+        "agent.fraud_analyst.reason": False,
         "agent.policy.reason": False,
         "tickets.reply.body": False,
         "tickets.reply.result.body": False,
@@ -225,11 +226,17 @@ async def test_each_kind_has_a_time_of_its_own(with_pia: Door, tmp_path: Path) -
 
     assert forgotten == [
         {"tickets.reply.body", "tickets.reply.result.body"},
-        {"tickets.reply.body", "tickets.reply.result.body", "agent.triage.summary"},
         {
             "tickets.reply.body",
             "tickets.reply.result.body",
             "agent.triage.summary",
+            "agent.fraud_analyst.reason",
+        },
+        {
+            "tickets.reply.body",
+            "tickets.reply.result.body",
+            "agent.triage.summary",
+            "agent.fraud_analyst.reason",
             "agent.policy.reason",
         },
     ]
