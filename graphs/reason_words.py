@@ -75,7 +75,6 @@ SAYS = {
     "model_unavailable": _MODEL._replace(happened="The model is not available."),
     "model_answer_unfit": _MODEL._replace(happened="What the model answered does not fit."),
     "model_loops": _MODEL._replace(happened="The model asked again and again, and came to no answer."),
-    "no_playbook": Words("No model is configured for this agent.", _NOTHING, _MENDED),
     "finding_unfit": _STATE,
     "not_a_refund": Words("The agent takes this for something else than a refund.", _NOTHING, _BY_PEOPLE),
     "low_confidence": Words("The agents are not sure enough.", _NOTHING, _BY_PEOPLE),
