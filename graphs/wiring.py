@@ -192,6 +192,7 @@ async def open_parts(
             triggers=parts.triggers,
             workflows=parts.workflows,
             standing=standing_,
+            retention=parts.retention,
         )
         running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)
