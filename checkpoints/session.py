@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from checkpoints.database import autocommit
+from checkpoints.database import NEVER_PREPARE, autocommit
 from checkpoints.errors import ThreadIsBusy
 from checkpoints.sealing import Opening, Seal, StoredSeal, keep, openings
 
@@ -53,6 +53,10 @@ class Session:
                     yield cursor
                     await cursor.execute("COMMIT")
                 self._stored(taken)
+            except BaseException:
+                # What failed here has skipped what it was to prepare, and psycopg believes it prepared.
+                self.connection.prepare_threshold = NEVER_PREPARE
+                raise
             finally:
                 await self._undo_what_is_open()
 
@@ -102,6 +106,7 @@ class Session:
 async def open_session(engine: AsyncEngine) -> AsyncIterator[Session]:
     """A session that owns no thread yet; raises DatabaseAway."""
     async with autocommit(engine) as connection:
+        connection.prepare_threshold = 0  # a segment asks the same few things again and again
         yield Session(connection)
 
 
