@@ -106,6 +106,7 @@ _SETTLE = """
 UPDATE effects SET state = %(state)s, receipt = %(receipt)s, error = %(error)s, ended_at = %(at)s
 WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key
 """
+_ATTEMPT = "UPDATE effects SET attempts = attempts + 1 WHERE key = %s"
 _UNDO = """
 UPDATE effects SET state = 'undone'
 WHERE state = 'done' AND key = (SELECT undoes FROM effects WHERE key = %(key)s AND state = 'done')
@@ -181,7 +182,7 @@ class SessionLedger:
     async def grant_for(self, case_id: str, review_id: str) -> Grant | None:
         """The grant that the approval of this review gave, used or not."""
         query = "SELECT * FROM grants WHERE case_id = %s AND review_id = %s AND revoked_at IS NULL"
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             row = await (await cursor.execute(query, (case_id, review_id))).fetchone()
         return None if row is None else Grant(**row)
 
@@ -238,9 +239,10 @@ class SessionLedger:
         return False
 
     async def attempt(self, key: str) -> None:
-        """Count one more call of the tool for this deed."""
-        async with self.session.pipeline() as cursor:
-            await cursor.execute("UPDATE effects SET attempts = attempts + 1 WHERE key = %s", (key,))
+        """Count one more call of the tool for this deed, which nobody makes from anywhere but the head."""
+        await self.session.catch_up()
+        async with self.session.turn:
+            await self.session.connection.execute(_ATTEMPT, (key,))
 
     async def settle(
         self,
@@ -268,7 +270,7 @@ class SessionLedger:
 
     async def _effects(self, where: str, *values: Any) -> list[EffectRow]:
         query = f"SELECT * FROM effects WHERE {where} ORDER BY intended_at, key"  # noqa: S608 - fixed texts
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             rows = await (await cursor.execute(query, values)).fetchall()
         return [_effect(row) for row in rows]
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from psycopg import AsyncCursor
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 
 from checkpoints.errors import LimitReached
 from checkpoints.session import Session
@@ -78,12 +78,15 @@ _WHO = """
 (case_id = %(case_id)s
  OR (workflow = %(workflow)s AND {at} > least(%(workflow_since)s::timestamptz, %(agent_since)s::timestamptz)))
 """
-_SPENT = _OF.format(
-    entries=f"""
-    SELECT u.case_id, u.workflow, u.agent, u.at, u.amount FROM usage u
-    WHERE u.kind = %(kind)s AND u.currency IS NOT DISTINCT FROM %(currency)s AND {_WHO.format(at="at")}
-      AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.key = u.id AND e.state = 'failed')"""  # noqa: S608 - fixed
-)
+_USED = f"""
+SELECT u.case_id, u.workflow, u.agent, u.at, u.amount FROM usage u
+WHERE u.kind = wanted.kind AND u.currency IS NOT DISTINCT FROM %(currency)s AND {_WHO.format(at="at")}
+  AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.key = u.id AND e.state = 'failed')
+"""  # noqa: S608 - fixed texts
+_SPENT = f"""
+SELECT wanted.kind, spent.*
+FROM unnest(%(kinds)s::text[]) wanted (kind) CROSS JOIN LATERAL ({_OF.format(entries=_USED)}) spent
+"""  # noqa: S608 - fixed texts
 _ASKED = _OF.format(
     entries=f"""
     SELECT case_id, workflow, action ->> 'proposer' AS agent, opened_at AS at, 1 AS amount FROM reviews
@@ -124,8 +127,8 @@ async def spend(cursor: AsyncCursor[DictRow], key: str, spending: Spending, at: 
     row = _row(spending.spender, key, Kind.MONEY, spending.amount_minor, at)
     row["currency"] = spending.currency
     await cursor.execute(_COUNT, row)
-    what = _values(spending.spender, spending.caps, at) | {"kind": Kind.MONEY, "currency": spending.currency}
-    spent = await _one(cursor, _SPENT, what)
+    what = _values(spending.spender, spending.caps, at)
+    spent = await _one(cursor, _SPENT, what | {"kinds": [Kind.MONEY], "currency": spending.currency})
     over = over_caps("limit_money", spent, spending.caps)
     if over is not None:
         raise over
@@ -154,10 +157,18 @@ class SessionUsage:
             for kind, amount in spent.items():
                 await cursor.execute(_COUNT, _row(spender, f"{key}/{kind}", kind, amount, at))
 
-    async def spent(self, spender: Spender, kind: Kind, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
-        """How much of a kind was used, by `Per`."""
-        what = _values(spender, caps, now) | {"kind": kind, "currency": None}
-        return await self._one(_SPENT, what)
+    async def spent(
+        self, spender: Spender, kinds: Sequence[Kind], caps: Sequence[Cap], now: datetime
+    ) -> dict[Kind, dict[str, Any]]:
+        """How much of each kind was used, by `Per`, over the times of these caps.
+
+        What came before is stored first, so that a crash does not make anybody spend the same twice.
+        """
+        await self.session.catch_up()
+        what = _values(spender, caps, now) | {"kinds": list(kinds), "currency": None}
+        async with self.session.asking() as cursor:
+            rows = await (await cursor.execute(_SPENT.encode(), what)).fetchall()
+        return {Kind(row.pop("kind")): row for row in rows}
 
     async def asked(self, spender: Spender, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
         """How often people were asked to decide something, by `Per`; each revision is one."""
@@ -168,7 +179,7 @@ class SessionUsage:
         return Effort(**await self._one(_EFFORT, {"case_id": case_id, "now": now}))
 
     async def _one(self, query: str, values: dict[str, Any]) -> dict[str, Any]:
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             return await _one(cursor, query, values)
 
 
