@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from psycopg import AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 
 from checkpoints.audit import Event, append_events, tell
@@ -163,11 +163,16 @@ async def free_waits(tx: Transaction, at: datetime) -> list[HaltWait]:
     return [HaltWait(**row) for row in sorted(rows, key=lambda row: int(row["id"]))]
 
 
-async def require_no_halt(cursor: AsyncCursor[DictRow], subject: Subject) -> None:
-    """Raise Halted if this must stand still, and keep it so until the cursor's transaction has ended."""
-    await cursor.execute(_SHARED)
-    if (halts := await _in_force(cursor, subject)) != []:
-        raise Halted(", ".join(halts))
+async def share_halts(trial: AsyncConnection[Any], subject: Subject) -> AsyncCursor[Any]:
+    """Ask which halts this must stand still for, and let none come until the trial has ended."""
+    await trial.execute(_SHARED)
+    return await trial.cursor().execute(_IN_FORCE, subject.values())
+
+
+async def require_none(halts: AsyncCursor[Any]) -> None:
+    """Raise Halted if there are any."""
+    if rows := await halts.fetchall():
+        raise Halted(", ".join(str(row[0]) for row in rows))
 
 
 async def wait_for_release(to: Statements, wait: dict[str, Any]) -> None:

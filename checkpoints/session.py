@@ -55,30 +55,17 @@ class Session:
         Raises:
             StaleHead: what is behind does not build upon the head of its thread.
         """
-        async with self.turn:
-            behind, taken = list(self.behind), dict(self.waiting)
-            try:
-                async with (
-                    self.connection.pipeline(),
-                    self.connection.cursor(binary=True, row_factory=dict_row) as cursor,
-                ):
-                    await cursor.execute("BEGIN")
-                    for unit in behind:
-                        await unit.send(cursor)
-                    await keep(cursor, taken.values())
-                    yield cursor
-                    await cursor.execute("COMMIT")
-                self._stored(behind, taken)
-            except BaseException as error:
-                # What failed here has skipped what it was to prepare, and psycopg believes it prepared.
-                self.connection.prepare_threshold = NEVER_PREPARE
-                if isinstance(error, DatabaseError):
-                    del self.behind[: len(behind)]
-                    if error.sqlstate == STALE_HEAD_STATE:
-                        raise StaleHead from error
-                raise
-            finally:
-                await self._undo_what_is_open()
+        behind, taken = list[Unit](), dict[str, Opening]()
+        async with self._piped(behind), self.connection.cursor(binary=True, row_factory=dict_row) as cursor:
+            await cursor.execute("BEGIN")
+            behind += self.behind
+            for unit in behind:
+                await unit.send(cursor)
+            taken |= self.waiting
+            await keep(cursor, taken.values())
+            yield cursor
+            await cursor.execute("COMMIT")
+        self._stored(behind, taken)
 
     async def catch_up(self) -> None:
         """Store what is behind, if anything is; raises as `pipeline`."""
@@ -101,6 +88,20 @@ class Session:
             await keep(cursor, taken.values())
         self._stored((), taken)
 
+    @asynccontextmanager
+    async def trial(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A transaction of statements that are all sent before an answer is read; after what was behind.
+
+        Whoever does not like an answer raises, and nothing was written.
+        """
+        await self.catch_up()
+        taken: dict[str, Opening] = {}
+        async with self._piped(), self.connection.transaction():
+            yield self.connection
+            taken |= self.waiting
+            await keep(self.connection.cursor(), taken.values())
+        self._stored((), taken)
+
     def seal(self, case_id: str, key: str, clock: Callable[[], datetime]) -> Seal:
         """A seal for a case, whose values are stored with whatever the session writes next."""
 
@@ -109,6 +110,25 @@ class Session:
                 return await openings(self.connection, [case], tokens)
 
         return StoredSeal(case_id, key, clock, self.waiting, read=read)
+
+    @asynccontextmanager
+    async def _piped(self, behind: Sequence[Unit] = ()) -> AsyncIterator[None]:
+        """In turn, and in a pipeline; units that the database has refused are behind no more."""
+        async with self.turn:
+            try:
+                async with self.connection.pipeline():
+                    yield
+            except BaseException as error:
+                if isinstance(error, psycopg.Error) or not isinstance(error, Exception):
+                    # The server has skipped what was to be prepared, and psycopg believes it prepared.
+                    self.connection.prepare_threshold = NEVER_PREPARE
+                if isinstance(error, DatabaseError):
+                    del self.behind[: len(behind)]
+                    if error.sqlstate == STALE_HEAD_STATE:
+                        raise StaleHead from error
+                raise
+            finally:
+                await self._undo_what_is_open()
 
     def _stored(self, units: Sequence[Unit], taken: Mapping[str, Opening]) -> None:
         del self.behind[: len(units)]

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from psycopg import AsyncCursor
-from psycopg.rows import DictRow
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow, dict_row
 
 from checkpoints.errors import LimitReached
 from checkpoints.session import Session
@@ -118,19 +118,26 @@ WHERE c.id = %(case_id)s
 """
 
 
-async def spend(cursor: AsyncCursor[DictRow], key: str, spending: Spending, at: datetime) -> None:
-    """Count the money of a deed in the transaction of its intent; raises LimitReached: nothing is written.
+async def spend(
+    trial: AsyncConnection[Any], key: str, spending: Spending, at: datetime
+) -> AsyncCursor[DictRow]:
+    """Count the money of a deed in the transaction of its intent, and ask how much it comes to with it.
 
     The intents of a workflow that are about money come one by one: a cap holds for all of them together.
     """
-    await cursor.execute(_ONE_BY_ONE, (spending.spender.workflow,))
+    await trial.execute(_ONE_BY_ONE, (spending.spender.workflow,))
     row = _row(spending.spender, key, Kind.MONEY, spending.amount_minor, at)
     row["currency"] = spending.currency
-    await cursor.execute(_COUNT, row)
+    await trial.execute(_COUNT, row)
     what = _values(spending.spender, spending.caps, at)
-    spent = await _one(cursor, _SPENT, what | {"kinds": [Kind.MONEY], "currency": spending.currency})
-    over = over_caps("limit_money", spent, spending.caps)
-    if over is not None:
+    what |= {"kinds": [Kind.MONEY], "currency": spending.currency}
+    return await trial.cursor(row_factory=dict_row).execute(_SPENT.encode(), what)
+
+
+async def require_within(spent: AsyncCursor[DictRow], spending: Spending) -> None:
+    """Raise LimitReached if what was spent is more than its caps allow."""
+    (row,) = await spent.fetchall()
+    if (over := over_caps("limit_money", row, spending.caps)) is not None:
         raise over
 
 
