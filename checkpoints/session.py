@@ -118,7 +118,7 @@ class Session:
             try:
                 async with self.connection.pipeline():
                     yield
-            except BaseException as error:
+            except BaseException as error:  # to know of a cancellation too; it goes on as it is
                 if isinstance(error, psycopg.Error) or not isinstance(error, Exception):
                     # The server has skipped what was to be prepared, and psycopg believes it prepared.
                     self.connection.prepare_threshold = NEVER_PREPARE

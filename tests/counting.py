@@ -74,9 +74,9 @@ class Counting:
         async def wait(connection: Any, gen: Any, interval: float = 0.1) -> Any:
             return await counting._wait(connection, counting._watched(connection, gen), interval)
 
-        psycopg.AsyncCursor.execute = execute  # type: ignore[method-assign]
-        psycopg.AsyncCursor.executemany = executemany  # type: ignore[method-assign]
-        psycopg.AsyncConnection._exec_command = command  # type: ignore[method-assign]
+        psycopg.AsyncCursor.execute = execute  # type: ignore[method-assign, assignment]
+        psycopg.AsyncCursor.executemany = executemany  # type: ignore[method-assign, assignment]
+        psycopg.AsyncConnection._exec_command = command  # type: ignore[method-assign, assignment]
         psycopg.AsyncConnection.wait = wait  # type: ignore[method-assign, assignment]
         return self
 
@@ -98,10 +98,10 @@ class Counting:
     def _asked(self, connection: Any) -> Asked:
         return self.of.setdefault(connection.info.dbname, Asked())
 
-    def _watched(self, connection: Any, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    def _watched(self, connection: Any, gen: Any) -> Generator[Any, Any, Any]:
         """The same generator, and a round trip if it waits for an answer rather than for room to send."""
         piped = connection.pgconn.pipeline_status != PipelineStatus.OFF
-        sends_only = piped and gen.gi_code.co_name not in {"_fetch_gen", "_exit_gen", "_sync_gen"}
+        sends_only = piped and gen.__name__ not in {"_fetch_gen", "_exit_gen", "_sync_gen"}
         asked, ready = sends_only, None
         while True:
             try:

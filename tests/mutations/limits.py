@@ -12,14 +12,14 @@ CONTROLS: list[Mutation] = [
         "nodes/limits.py",
         (
             "tokens are limited",
-            'if (over := over_caps("limit_tokens", spent, tokens, 1)) is not None:',
-            "if (over := None) is not None:",
+            'over_caps("limit_tokens", spent[Kind.TOKENS], tokens, 1)',
+            "None",
             LIMITS,
         ),
         (
             "calls of a model are limited",
-            'if (over := over_caps("limit_model_calls", spent, calls, 1)) is not None:',
-            "if (over := None) is not None:",
+            'over_caps("limit_model_calls", spent[Kind.MODEL_CALLS], calls, 1)',
+            "None",
             LIMITS,
         ),
         (

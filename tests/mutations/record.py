@@ -8,8 +8,8 @@ CONTROLS: list[Mutation] = [
         "checkpoints/saver.py",
         (
             "a checkpoint is put onto the thread's head alone",
-            "await projection.checkpoint(cursor, parent, checkpoint, new_versions)",
-            "await projection.checkpoint(cursor, None, checkpoint, new_versions)",
+            "await projection.checkpoint(unit, parent, checkpoint, new_versions)",
+            "await projection.checkpoint(unit, None, checkpoint, new_versions)",
             (f"{CHECKS}/test_saver_fence.py", f"{CHECKS}/test_saver.py"),
         ),
     ),
