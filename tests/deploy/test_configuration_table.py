@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ OF_COMMANDS = {"COUNTERSIGN_URL": LOCAL, "COUNTERSIGN_TOKEN": "none"}
 OLDER_NAMES = {"LANGCHAIN_ENDPOINT", "LANGCHAIN_PROJECT"}
 """Names that LangSmith's own client reads too; each stands with the newer one."""
 DOCUMENT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-PROBES = {"LANGSMITH_TRACING": "true", "COUNTERSIGN_RATE_PRINCIPAL": "7", "COUNTERSIGN_RATE_ADDRESS": "7"}
+PROBES = {
+    "LANGSMITH_TRACING": "true",
+    "COUNTERSIGN_RATE_PRINCIPAL": "7",
+    "COUNTERSIGN_RATE_ADDRESS": "7",
+    "COUNTERSIGN_PRUNE_AFTER": "70d",
+}
 
 
 class Asked(dict[str, str]):
@@ -71,6 +77,8 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case Rate(per_minute=calls):
             return str(calls)
+        case timedelta(days=days):
+            return f"{days}d"
         case Path() if value == Path.home() / ".countersign":
             return "~/.countersign"
         case Path():
