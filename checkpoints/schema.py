@@ -32,12 +32,12 @@ MARKS = string.punctuation
 """What stands between words, in reviews as in what they are searched for."""
 _SAID = (
     "title || ' ' || id || ' ' || case_id || ' ' || tool || ' ' || coalesce(rule, '') || ' '"
-    " || coalesce((action -> 'arguments')::text, '')"
+    r" || coalesce(regexp_replace((action -> 'arguments')::text, '\\.', ' ', 'g'), '')"
 )
 _MOST_SAID = 100_000  # a tsvector holds a megabyte, and a row with more of it would be refused
 _QUOTED = MARKS.replace("'", "''")
 WORDS = (
-    f"to_tsvector('simple'::regconfig, left(translate(regexp_replace({_SAID}, '\\\\.', ' ', 'g'), "
+    f"to_tsvector('simple'::regconfig, left(translate({_SAID}, "
     f"'{_QUOTED}', repeat(' ', {len(MARKS)})), {_MOST_SAID}))"
 )
 """The words of a review: of its title, its ids and its arguments, as JSON without its escapes."""

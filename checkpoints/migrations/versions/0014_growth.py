@@ -13,9 +13,9 @@ depends_on = None
 
 MARKS = string.punctuation.replace("'", "''")
 WORDS = (
-    "to_tsvector('simple'::regconfig, left(translate(regexp_replace("
+    "to_tsvector('simple'::regconfig, left(translate("
     "title || ' ' || id || ' ' || case_id || ' ' || tool || ' ' || coalesce(rule, '') || ' '"
-    " || coalesce((action -> 'arguments')::text, ''), '\\\\.', ' ', 'g'), "
+    r" || coalesce(regexp_replace((action -> 'arguments')::text, '\\.', ' ', 'g'), ''), "
     f"'{MARKS}', repeat(' ', {len(string.punctuation)})), 100000))"
 )
 
