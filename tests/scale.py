@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psycopg
@@ -13,7 +14,7 @@ from rich.table import Table
 from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
 from tests.conftest import AS_OF
 from tests.databases import make_templates
-from tests.growth.filled import WAITING, filled
+from tests.growth.filled import WAITING, Filled, filled
 from tests.growth.measures import TIMES, measured
 
 CASES = (1_000, 100_000, 1_000_000)
@@ -30,25 +31,37 @@ _TUNED = (
 async def main(sizes: list[int]) -> bool:
     """Fill, measure and print; returns whether nothing grows by more than it may."""
     console = Console(width=110)
-    found: dict[int, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="countersign-scale-") as folder:
         Path(folder).chmod(0o755)  # noqa: ASYNC240 - before anything else runs
         async with embedded_postgres(Path(folder), durable=False) as postgres:
             await _tune(postgres)
             await make_templates(postgres, AS_OF)
-            for size in sizes:
-                began = time.monotonic()
-                async with filled(postgres, Path(folder), size) as house:
-                    took = time.monotonic() - began
-                    console.print(f"{size:,} cases, {house.leaves:,} events, filled in {took:.0f} s")
-                    each = {
-                        f"bytes a case: {kind}": size_ for kind, size_ in sorted(house.bytes_each.items())
-                    }
-                    found[size] = await measured(house) | each
-                    found[size]["bytes a case"] = sum(each.values())
+            found = await _found(postgres, Path(folder), sizes, console)
     _show(console, found)
     first, last = found[sizes[0]], found[sizes[-1]]
     return all(last[name] <= MOST * first[name] for name in first)
+
+
+async def _found(
+    postgres: EmbeddedPostgres, folder: Path, sizes: list[int], console: Console
+) -> dict[int, dict[str, float]]:
+    """What is measured at each size, all sizes side by side."""
+    async with AsyncExitStack() as stack:
+        houses = []
+        for size in sizes:
+            began = time.monotonic()
+            houses.append(await stack.enter_async_context(filled(postgres, folder, size)))
+            took = time.monotonic() - began
+            console.print(f"{size:,} cases, {houses[-1].leaves:,} events, filled in {took:.0f} s")
+        times = await measured(houses)
+        return {one.cases: mine | _bytes(one) for one, mine in zip(houses, times, strict=True)}
+
+
+def _bytes(filled: Filled) -> dict[str, float]:
+    each = filled.bytes_each
+    return {"bytes a case": sum(each.values())} | {
+        f"bytes a case: {kind}": each[kind] for kind in sorted(each)
+    }
 
 
 async def _tune(postgres: EmbeddedPostgres) -> None:

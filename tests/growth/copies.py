@@ -115,6 +115,8 @@ class Copies:
 
     async def _read_events(self) -> None:
         await self._do(_OLD_EVENTS)
+        cursor = await self._do("SELECT case_id, review_id FROM pattern")
+        own = [one for row in await cursor.fetchall() for one in row.values() if one]
         cursor = await self._do("SELECT * FROM audit_events WHERE case_id IN (SELECT case_id FROM pattern)")
         for row in await cursor.fetchall():
             event = event_of(row)
@@ -122,7 +124,7 @@ class Copies:
             values = (row["seq"], event.id, event.case_id, event.kind, event.actor, event.at, said, said)
             await self._do(
                 "INSERT INTO old_events VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                (*values, len(said) < _LARGE),
+                (*values, len(said) < _LARGE and any(one in said for one in own)),
             )
         await self._do("ANALYZE old_events")
 
