@@ -13,15 +13,16 @@ from psycopg import AsyncConnection
 
 from checkpoints.audit_verify import event_of
 from checkpoints.canonical import canonical
+from graphs.retention import USUAL
 
 APART = timedelta(minutes=5)
 """A case begins every five minutes: a window of a day is as full at every size, and so are the last weeks."""
 AT_ONCE = 10_000
 _LARGE = 1_500
 
-_EARLY = "s.early || substr({0}, 9)"
-_ANY = "left(s.any, 8) || '-' || substr(s.any, 9, 4) || substr({0}, 14)"
-_HEX = "left(s.any, 12) || substr({0}, 13)"
+_ANY = "md5({0} || '/' || s.n)::uuid::text"
+_EARLY = f"s.early || substr({_ANY}, 9)"
+_HEX = "md5({0} || '/' || s.n) || md5(s.n || '/' || {0})"
 _EARLY_IDS = {
     "cases": ("id", "event_id", "thread_id"),
     "commands": ("id", "case_id", "dedupe_key"),
@@ -45,6 +46,14 @@ _ANY_IDS = {
     "usage": ("id",),
 }
 """Ids that lie anywhere, as those do that are derived."""
+_FORGOTTEN = {
+    "salt": "NULL",
+    "value": "NULL",
+    "erased_at": f"o.sealed_at + s.shift + interval '{USUAL.days} days'",
+    "erased_by": "'system:retention'",
+    "erased_why": f"'kept for {USUAL.days} days'",
+}
+"""What sealed values are once they have outlived their time."""
 _OF_CASE = {"cases": "id", "checkpoints": "thread_id", "checkpoint_blobs": "thread_id"}
 _OF_CASE["checkpoint_writes"] = "thread_id"
 _THREADS = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
@@ -66,7 +75,7 @@ CREATE TEMP TABLE old_events (place bigint, id text, case_id text, kind text, ac
 """
 _SLOTS = """
 CREATE TEMP TABLE slot AS
-SELECT n, p.case_id AS old, p.review_id AS old_review, lpad(to_hex(n), 8, '0') AS early, md5(n::text) AS any,
+SELECT n, p.case_id AS old, p.review_id AS old_review, lpad(to_hex(n), 8, '0') AS early,
        -(%(last)s::int - n + 1) * %(apart)s::interval AS shift
 FROM generate_series(%(first)s::int, %(end)s::int) n JOIN pattern p ON p.place = n %% %(patterns)s::int
 """
@@ -169,6 +178,9 @@ class Copies:
         if (table, name) == ("cases", "pruned_at"):
             age = f"interval '{self.pruned.total_seconds()} s'"
             return f"CASE WHEN s.shift <= -{age} THEN o.created_at + s.shift + {age} END"
+        if table == "sealed_values" and name in _FORGOTTEN:
+            now = _FORGOTTEN[name]
+            return f"CASE WHEN s.shift <= -interval '{USUAL.days} days' THEN {now} ELSE {column} END"
         if name in _EARLY_IDS.get(table, ()):
             return _EARLY.format(column)
         if name in _ANY_IDS.get(table, ()):

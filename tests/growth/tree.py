@@ -1,6 +1,5 @@
 """The tree over a log that was multiplied: the same leaves, nodes and signed heads as growing it makes."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from checkpoints.audit_tree import FAN_OUT, LEVEL_BITS
-from checkpoints.merkle import Frontier
+from checkpoints.merkle import Frontier, complete_root
 from checkpoints.notes import Signer
 
 HEAD_EVERY = 4
@@ -44,17 +43,8 @@ class Nodes:
         siblings = self._open.setdefault(level, [])
         siblings.append(root)
         if len(siblings) == FAN_OUT:
-            self.add(level + 1, root_of(siblings))
+            self.add(level + 1, complete_root(siblings))
             siblings.clear()
-
-
-def root_of(hashes: list[bytes]) -> bytes:
-    """The root of a complete subtree over a power of two of hashes."""
-    level, sha256 = hashes, hashlib.sha256
-    while len(level) > 1:
-        pairs = zip(level[::2], level[1::2], strict=True)
-        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-    return level[0]
 
 
 async def grow(connection: AsyncConnection[Any], signer: Signer, at: datetime) -> int:
@@ -70,7 +60,7 @@ async def grow(connection: AsyncConnection[Any], signer: Signer, at: datetime) -
         open_.append(leaf)
         if len(open_) < FAN_OUT:
             continue
-        nodes.add(1, root_of(open_))
+        nodes.add(1, complete_root(open_))
         open_.clear()
         size = nodes.frontier.size << LEVEL_BITS
         if size > before and nodes.frontier.size % HEAD_EVERY == 0:
