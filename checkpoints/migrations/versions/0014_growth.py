@@ -28,7 +28,10 @@ def upgrade() -> None:
     op.add_column(
         "reviews", sa.Column("words", TSVECTOR(), sa.Computed(WORDS, persisted=True), nullable=True)
     )
-    op.create_index("reviews_words_idx", "reviews", ["words"], postgresql_using="gin")
+    at_once = {"fastupdate": "off"}
+    op.create_index(
+        "reviews_words_idx", "reviews", ["words"], postgresql_using="gin", postgresql_with=at_once
+    )
     op.create_index("reviews_workflow_opened_at_idx", "reviews", ["workflow", "opened_at"])
 
     op.create_index("commands_case_id_idx", "commands", ["case_id"])
