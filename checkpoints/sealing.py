@@ -42,7 +42,8 @@ WHERE case_id = %s AND erased_at IS NULL AND (%s::text[] IS NULL OR field = ANY(
 RETURNING commitment, field
 """
 _NEW_KEY = "UPDATE cases SET sealing_key = %s WHERE id = %s"
-# There are few fields: each is found by the index, and then what is old of it, and nothing else is read.
+# There are few fields: each is found by the index, and then what is old of it, and nothing else is read. The
+# OFFSET keeps it so: what was erased makes much seem old, and all of it would be read in the order of cases.
 _OUTLIVED = """
 WITH RECURSIVE fields (field) AS (
     SELECT min(field) FROM sealed_values WHERE erased_at IS NULL
@@ -52,9 +53,8 @@ WITH RECURSIVE fields (field) AS (
 )
 SELECT DISTINCT s.case_id, s.field FROM fields f CROSS JOIN LATERAL (
     SELECT o.case_id, o.field FROM sealed_values o
-    WHERE o.erased_at IS NULL AND o.field = f.field AND o.sealed_at < %s) s
-JOIN cases c ON c.id = s.case_id
-WHERE c.status = ANY(%s) AND starts_with(f.field, %s)
+    WHERE o.erased_at IS NULL AND o.field = f.field AND o.sealed_at < %s OFFSET 0) s
+WHERE (SELECT c.status FROM cases c WHERE c.id = s.case_id) = ANY(%s) AND starts_with(f.field, %s)
   AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS longer WHERE starts_with(f.field, longer))
 ORDER BY s.case_id, s.field LIMIT %s
 """
