@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from checkpoints import schema
 from checkpoints.database import Transaction
+from checkpoints.derived import MARKS
 from checkpoints.errors import UnknownCursor
 from checkpoints.pages import Page
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, review_of
@@ -70,7 +71,7 @@ _KEYS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
 }
 """What each order sorts by, and whether it falls; each with `status` and `id` has an index."""
 _LARGEST_KEY = 2**63 - 1
-_BETWEEN = str.maketrans(dict.fromkeys(schema.MARKS, " "))
+_BETWEEN = str.maketrans(dict.fromkeys(MARKS, " "))
 _LONGEST = 200
 _COUNTS = """
 SELECT count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
