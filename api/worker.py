@@ -9,6 +9,7 @@ from functools import partial
 
 from checkpoints.audit_tree import grow_tree
 from checkpoints.errors import DatabaseAway
+from checkpoints.pruning import Pruner
 from checkpoints.queue import queue_app
 from checkpoints.reaper import Reaper
 from checkpoints.worker import USUAL_PACE, Pace, register_segment, work
@@ -49,6 +50,7 @@ async def run_worker(
         return await PersonalData(parts).forget(parts.retention)
 
     deadlines = Deadlines(parts)
+    pruner = Pruner(database=parts.database, clock=parts.clock, after=parts.prune_after)
     async with trigger_rounds(parts) as triggers, asyncio.TaskGroup() as group:
         group.create_task(_every(pace.wake_every, deadlines.run, stop))
         group.create_task(_every(pace.wake_every, Switch(parts).wake, stop))
@@ -58,6 +60,7 @@ async def run_worker(
         group.create_task(_every(pace.settle_every, Reconciler(parts).run, stop))
         group.create_task(_every(pace.grow_every, grow, stop))
         group.create_task(_every(pace.forget_every, forget, stop))
+        group.create_task(_every(pace.prune_every, pruner.prune, stop))
         group.create_task(_every(pace.look_every, parts.configuration().look, stop))
         group.create_task(_every(pace.notify_every, Dealer(parts).deal_out, stop))
         if parts.anchors:

@@ -1,6 +1,6 @@
 """Reading what a proof needs from the stored tree: at most some 500 hashes a level, in one query."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg import AsyncCursor
@@ -9,7 +9,7 @@ from psycopg.rows import DictRow, dict_row
 from checkpoints.audit_tree import LEVEL_BITS
 from checkpoints.database import Transaction
 from checkpoints.errors import EventNotFound, NotInTheTree, SizeUnfit, TreeDamaged
-from checkpoints.merkle import Frontier
+from checkpoints.merkle import complete_root
 from checkpoints.proofs import Span, Subtree, consistency_spans, fold, inclusion_root, inclusion_spans, needed
 
 _LEAF = """
@@ -137,8 +137,8 @@ async def _folded(cursor: AsyncCursor[DictRow], spans: Sequence[Span]) -> list[b
     subtrees = set(needed(spans))
     ranges = [_range(subtree) for subtree in subtrees]
     columns = [[one[place] for one in ranges] for place in range(3)]
-    rows = await (await cursor.execute(_HASHES, columns)).fetchall()
-    kept = {(row["level"], row["index"]): bytes(row["hash"]) for row in rows}
+    rows = await (await cursor.execute(_HASHES, columns, binary=True)).fetchall()
+    kept = {(row["level"], row["index"]): row["hash"] for row in rows}
     try:
         return fold(spans, {subtree: _root(subtree, kept) for subtree in subtrees})
     except KeyError as error:
@@ -153,5 +153,4 @@ def _range(subtree: Subtree) -> tuple[int, int, int]:
 
 def _root(subtree: Subtree, kept: dict[tuple[int, int], bytes]) -> bytes:
     level, first, last = _range(subtree)
-    below: Iterable[bytes] = (kept[level, index] for index in range(first, last + 1))
-    return Frontier().extend(below).root
+    return complete_root([kept[level, index] for index in range(first, last + 1)])

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 from checkpoints.audit import append_events
 from checkpoints.event import SIGNING_BEGAN, Event
-from checkpoints.merkle import Frontier
+from checkpoints.merkle import Frontier, complete_root
 from checkpoints.notes import Signer
 
 _SEQUENCER = "SELECT pg_try_advisory_xact_lock(hashtextextended('countersign audit sequencer', 0)) AS mine"
@@ -135,4 +135,4 @@ async def _hashed(cursor: AsyncCursor[DictRow], level: int, first: int, end: int
     hashes = [bytes(row["hash"]) for row in await cursor.fetchall()]
     if len(hashes) != below[1] - below[0]:
         return []
-    return [Frontier().extend(hashes[at : at + FAN_OUT]).root for at in range(0, len(hashes), FAN_OUT)]
+    return [complete_root(hashes[at : at + FAN_OUT]) for at in range(0, len(hashes), FAN_OUT)]

@@ -38,6 +38,8 @@ UNDER_WAY = (Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED)
 """Statuses in which a worker has something to do."""
 ENDED = (Status.CLOSED, Status.REJECTED, Status.CANCELLED, Status.ROLLED_BACK)
 """Statuses in which nobody has anything to do any more."""
+UNENDED = tuple(status.value for status in Status if status not in ENDED)
+"""Statuses in which somebody has: so few that they are counted and looked through one by one."""
 EXCEPTIONAL = (Status.BLOCKED, Status.UNCERTAIN, Status.FAILED, Status.ESCALATED)
 """Statuses in which a case waits for somebody to find a way out; each has an open row in `exceptions`."""
 INFO_REQUESTED = "info_requested"
@@ -181,15 +183,19 @@ async def move_case(
     await tx.sql.execute(query.values(values))
 
 
-async def to_thread(
-    tx: Transaction, case_id: str, thread_id: str, rollback: dict[str, Any], at: datetime
-) -> None:
+def thread_of(case_id: str, rollback: int = 0) -> str:
+    """The thread that a case runs on: first its own, then that of its rollback of this number."""
+    return f"{case_id}.r{rollback}" if rollback else case_id
+
+
+async def to_thread(tx: Transaction, case_id: str, rollback: dict[str, Any], at: datetime) -> None:
     """Let a locked case go on with a rollback, on a thread that has not begun yet."""
     values: dict[str, Any] = {
-        "thread_id": thread_id,
+        "thread_id": thread_of(case_id, rollback["number"]),
         "rollback": rollback,
         "head": None,
         "status": Status.RUNNING,
+        "pruned_at": None,
     }
     values |= {"reason": None, "owner": None, "updated_at": at}
     await tx.sql.execute(update(schema.cases).where(schema.cases.c.id == case_id).values(values))

@@ -10,12 +10,11 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from checkpoints.cases import ENDED, Status
+from checkpoints.cases import UNENDED
 from checkpoints.database import Database
 
 PATIENCE = timedelta(seconds=2)
 """How long all of it may take; a database that needs longer is not asked on."""
-UNENDED = tuple(status.value for status in Status if status not in ENDED)
 
 _READ = """
 SELECT 'cases' AS name, workflow AS one, status AS other, count(*)::float AS value

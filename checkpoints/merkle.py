@@ -1,7 +1,7 @@
 """The RFC 9162 Merkle tree: leaf hashes, and a frontier that grows by appending in O(log n)."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -15,6 +15,14 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node: SHA-256(0x01 || left || right), RFC 9162 section 2.1.1."""
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def complete_root(hashes: Sequence[bytes]) -> bytes:
+    """The root of a complete tree over these hashes, of which there are a power of two."""
+    level = hashes
+    while len(level) > 1:
+        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
+    return level[0]
 
 
 @dataclass(frozen=True, slots=True)

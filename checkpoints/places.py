@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from checkpoints.audit import Event, append_events
-from checkpoints.cases import ENDED
+from checkpoints.cases import UNENDED
 from checkpoints.session import Session
 
 GRAPH, VERSION = "graph", "workflow_version"
@@ -24,8 +24,8 @@ ARRAY(SELECT substr(name, 11) FROM jsonb_object_keys({0}.checkpoint -> 'channel_
 _PLACES = f"""
 SELECT c.id AS case_id, c.workflow, c.status, c.updated_at AS since, c.rollback IS NOT NULL AS takes_back,
        k.metadata ->> '{GRAPH}' AS graph, coalesce(k.metadata ->> '{VERSION}', c.workflow_version) AS version,
-       k.checkpoint #>> '{{channel_values,step}}' AS step, {_PENDING.format("k")} AS pending,
-       (SELECT coalesce(jsonb_object_agg(lane.checkpoint_ns, lane.pending), '{{}}') FROM (
+       k.checkpoint #>> '{{{{channel_values,step}}}}' AS step, {_PENDING.format("k")} AS pending,
+       (SELECT coalesce(jsonb_object_agg(lane.checkpoint_ns, lane.pending), '{{{{}}}}') FROM (
            SELECT DISTINCT ON (l.checkpoint_ns) l.checkpoint_ns, {_PENDING.format("l")} AS pending
            FROM checkpoints l
            WHERE l.thread_id = c.thread_id AND l.checkpoint_ns <> ''
@@ -33,9 +33,9 @@ SELECT c.id AS case_id, c.workflow, c.status, c.updated_at AS since, c.rollback 
            ORDER BY l.checkpoint_ns, l.checkpoint_id DESC) lane) AS lanes
 FROM cases c JOIN checkpoints k
   ON k.thread_id = c.thread_id AND k.checkpoint_ns = '' AND k.checkpoint_id = c.head
-WHERE c.id = %(case_id)s OR (%(case_id)s::text IS NULL AND c.status <> ALL(%(ended)s))
-ORDER BY c.updated_at, c.id
+WHERE {{which}} ORDER BY c.updated_at, c.id
 """  # noqa: S608 - texts of our own
+_OF_ONE, _UNENDED = _PLACES.format(which="c.id = %s"), _PLACES.format(which="c.status = ANY(%s)")
 _FIRST_TOLD = "SELECT at FROM audit_events WHERE id = %s"
 _NAME_STEP = "UPDATE exceptions SET step = %s WHERE case_id = %s AND closed_at IS NULL"
 
@@ -84,7 +84,8 @@ async def places(connection: AsyncConnection[Any], case_id: str | None = None) -
     It reads what every revision from 0007 on has, so that a new version can ask a database of before.
     """
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_PLACES, {"case_id": case_id, "ended": list(ENDED)})
+        query, value = (_UNENDED, list(UNENDED)) if case_id is None else (_OF_ONE, case_id)
+        await cursor.execute(query.encode(), (value,))
         return [Place(**row) for row in await cursor.fetchall()]
 
 

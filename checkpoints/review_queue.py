@@ -10,11 +10,12 @@ from enum import StrEnum
 from typing import Any
 
 from psycopg.rows import dict_row
-from sqlalchemy import ColumnElement, Select, cast, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, cast, false, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from checkpoints import schema
 from checkpoints.database import Transaction
+from checkpoints.derived import MARKS
 from checkpoints.errors import UnknownCursor
 from checkpoints.pages import Page
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, review_of
@@ -35,7 +36,7 @@ class Filter:
     """Which reviews are wanted; what is None does not matter.
 
     Attributes:
-        search: words that the title, the ids or the arguments contain, all of them.
+        search: words, or beginnings of words, of the title, the ids or the arguments, all of them.
         roles: somebody of one of these roles is asked now.
         claimed_by: in whose hands it is at the time `at`.
         free_for: at the time `at` nobody else has it in hand, it waits for nothing, and has not expired.
@@ -70,8 +71,8 @@ _KEYS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
 }
 """What each order sorts by, and whether it falls; each with `status` and `id` has an index."""
 _LARGEST_KEY = 2**63 - 1
-_NAMED = func.concat_ws(" ", _C.title, _C.id, _C.case_id, _C.tool, _C.rule)
-_ARGUMENTS = cast(_C.action["arguments"], TEXT)
+_BETWEEN = str.maketrans(dict.fromkeys(MARKS, " "))
+_LONGEST = 200
 _COUNTS = """
 SELECT count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
        count(*) FILTER (WHERE paused_at IS NOT NULL) AS waiting_info,
@@ -145,7 +146,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(_C.due_at < wanted.due_before)
     if wanted.opened_before is not None:
         found.append(_C.opened_at < wanted.opened_before)
-    return found + _in_hand(wanted) + [_says(word) for word in (wanted.search or "").split()]
+    return found + _in_hand(wanted) + _says(wanted.search or "")
 
 
 def _in_hand(wanted: Filter) -> list[ColumnElement[bool]]:
@@ -160,10 +161,13 @@ def _in_hand(wanted: Filter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _says(word: str) -> ColumnElement[bool]:
-    """Whether the review contains a word; within the arguments as JSON writes it."""
-    written = json.dumps(word, ensure_ascii=False)[1:-1]
-    return or_(_NAMED.icontains(word, autoescape=True), _ARGUMENTS.icontains(written, autoescape=True))
+def _says(search: str) -> list[ColumnElement[bool]]:
+    """Whether the review has words that begin like all of these; marks only part them, as in the index."""
+    words = search.translate(_BETWEEN).split()
+    if not words:
+        return [false()] if search.strip() else []
+    query = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
+    return [_C.words.bool_op("@@")(func.to_tsquery("simple", query))]
 
 
 def _beyond(key: ColumnElement[Any], *, falls: bool, cursor: tuple[Any, str]) -> ColumnElement[bool]:

@@ -13,19 +13,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from checkpoints.columns import at_column, case_column, json_column, metadata, text_column
-
-WAKE_AT = (
-    "CASE WHEN status <> 'open' THEN NULL"
-    " WHEN paused_at IS NOT NULL THEN LEAST(info_until, expires_at)"
-    " ELSE LEAST(remind_at, due_at, expires_at) END"
-)
-"""When time next does something to a review."""
-AMOUNT_RANK = "COALESCE(amount_minor, '-1'::bigint)"
-RISK_RANK = "CASE risk WHEN 'high' THEN 2 WHEN 'medium' THEN 1 ELSE 0 END"
-"""By which lists of reviews are sorted, so that an index serves them."""
+from checkpoints.derived import AMOUNT_RANK, RISK_RANK, WAKE_AT, WORDS
 
 cases = Table(
     "cases",
@@ -50,10 +41,16 @@ cases = Table(
     Column("depth", Integer, nullable=False, server_default="0"),
     at_column("created_at", nullable=False),
     at_column("updated_at", nullable=False),
+    at_column("pruned_at"),
     UniqueConstraint("event_source", "event_id"),
     Index(None, "created_at", "id"),
     Index(None, "status", "created_at", "id"),
     Index(None, "workflow", "created_at", "id"),
+    Index(
+        "cases_prunable_idx",
+        "created_at",  # not updated_at: a row whose indexed columns stay is updated without touching indexes
+        postgresql_where="pruned_at IS NULL AND status IN ('closed', 'rejected', 'cancelled', 'rolled_back')",
+    ),
 )
 
 commands = Table(
@@ -72,6 +69,7 @@ commands = Table(
     text_column("batch", nullable=True),
     UniqueConstraint("dedupe_key"),
     Index("commands_batch_idx", "batch", postgresql_where="batch IS NOT NULL"),
+    Index(None, "case_id"),
     Index("commands_open_idx", "case_id", postgresql_where="done_at IS NULL"),
 )
 
@@ -116,12 +114,16 @@ reviews = Table(
     Column("wake_at", DateTime(timezone=True), Computed(WAKE_AT, persisted=True), nullable=True),
     Column("amount_rank", BigInteger, Computed(AMOUNT_RANK, persisted=True), nullable=True),
     Column("risk_rank", Integer, Computed(RISK_RANK, persisted=True), nullable=True),
+    Column("words", TSVECTOR, Computed(WORDS, persisted=True), nullable=True),
     Index(None, "opened_at", "id"),
     Index(None, "status", "opened_at", "id"),
     Index(None, "status", "due_at", "id"),
     Index(None, "status", "amount_rank", "id"),
     Index(None, "status", "risk_rank", "id"),
     Index(None, "case_id"),
+    Index(None, "workflow", "opened_at"),
+    # Without its list of what is not sorted in yet, which every search reads from end to end.
+    Index("reviews_words_idx", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
     Index("reviews_wake_at_idx", "wake_at", "id", postgresql_where="wake_at IS NOT NULL"),
 )
 
@@ -152,7 +154,7 @@ votes = Table(
         unique=True,
         postgresql_where="kind IN ('approve', 'override', 'break_glass', 'reject')",
     ),
-    Index("votes_humans_idx", "humans", postgresql_using="gin"),
+    Index(None, "voted_at"),
 )
 
 withdrawals = Table(
@@ -220,6 +222,7 @@ effects = Table(
     Column("undoes", Text, ForeignKey("effects.key"), nullable=True),
     Index(None, "case_id"),
     Index(None, "proposer", "tool", "intended_at"),
+    Index("effects_doubtful_idx", "case_id", postgresql_where="state IN ('intended', 'unknown')"),
 )
 
 exceptions = Table(

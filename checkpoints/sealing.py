@@ -42,10 +42,20 @@ WHERE case_id = %s AND erased_at IS NULL AND (%s::text[] IS NULL OR field = ANY(
 RETURNING commitment, field
 """
 _NEW_KEY = "UPDATE cases SET sealing_key = %s WHERE id = %s"
+# There are few fields: each is found by the index, and then what is old of it, and nothing else is read. The
+# OFFSET keeps it so: what was erased makes much seem old, and all of it would be read in the order of cases.
 _OUTLIVED = """
-SELECT DISTINCT s.case_id, s.field FROM sealed_values s JOIN cases c ON c.id = s.case_id
-WHERE s.erased_at IS NULL AND s.sealed_at < %s AND c.status = ANY(%s) AND starts_with(s.field, %s)
-  AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS longer WHERE starts_with(s.field, longer))
+WITH RECURSIVE fields (field) AS (
+    SELECT min(field) FROM sealed_values WHERE erased_at IS NULL
+    UNION ALL
+    SELECT (SELECT min(s.field) FROM sealed_values s WHERE s.erased_at IS NULL AND s.field > f.field)
+    FROM fields f WHERE f.field IS NOT NULL
+)
+SELECT DISTINCT s.case_id, s.field FROM fields f CROSS JOIN LATERAL (
+    SELECT o.case_id, o.field FROM sealed_values o
+    WHERE o.erased_at IS NULL AND o.field = f.field AND o.sealed_at < %s OFFSET 0) s
+WHERE (SELECT c.status FROM cases c WHERE c.id = s.case_id) = ANY(%s) AND starts_with(f.field, %s)
+  AND NOT EXISTS (SELECT FROM unnest(%s::text[]) AS longer WHERE starts_with(f.field, longer))
 ORDER BY s.case_id, s.field LIMIT %s
 """
 

@@ -48,6 +48,7 @@ class Pace:
     wake_every: timedelta = timedelta(seconds=1)
     notify_every: timedelta = timedelta(seconds=1)
     forget_every: timedelta = timedelta(hours=1)
+    prune_every: timedelta = timedelta(minutes=1)
     look_every: timedelta = timedelta(seconds=5)
     anchor_every: timedelta = timedelta(minutes=5)
     settle_every: timedelta = timedelta(seconds=5)

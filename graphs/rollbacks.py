@@ -134,7 +134,7 @@ class Rollbacks:
             "batch": wish.batch,
         }
         await keep_in(tx, seal)
-        await to_thread(tx, case.id, f"{case.id}.r{number}", asked, wish.at)
+        await to_thread(tx, case.id, asked, wish.at)
         cause = f"rollback:{wish.batch or case.id}:{case.id}:{number}"
         command = Command(
             id=str(uuid5(NAMESPACE_OID, cause)),

@@ -1,12 +1,16 @@
 """Settings: read once from the environment, at the edge."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 MOST_CALLS = 10_000_000
 HOSTED = "https://api.smith.langchain.com"
+USUAL_PRUNING = timedelta(days=7)
+_DAYS = re.compile(r"[0-9]{1,5}d")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +86,16 @@ class Room:
 
 USUAL_ROOM = Room()
 USUAL_LINES = 16
+
+
+def _days(env: Mapping[str, str], name: str, usual: timedelta) -> timedelta:
+    """A number of days such as `7d`; raises SettingUnfit."""
+    text = (env.get(name) or f"{usual.days}d").strip()
+    if not _DAYS.fullmatch(text):
+        raise SettingUnfit(f"{name}: days, such as {usual.days}d")
+    return timedelta(days=int(text[:-1]))
+
+
 USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS = Rate(6_000), Rate(30_000)
 
 
@@ -100,6 +114,7 @@ class Settings:
         notify_file: `COUNTERSIGN_NOTIFY`, over which channels people and systems are told; None is over none.
         tools_file: `COUNTERSIGN_TOOLS`, which systems outside have tools for us; None is none.
         retention_file: `COUNTERSIGN_RETENTION`, how long personal data is kept; None is six months.
+        prune_after: `COUNTERSIGN_PRUNE_AFTER`, how long after its end a case keeps its checkpoints.
         triggers_file: `COUNTERSIGN_TRIGGERS`, which tables and folders cases begin from; None is from none.
         tracing: `LANGSMITH_…`, where traces of the work go.
         log_key: `COUNTERSIGN_LOG_KEY`, the key that the audit log's heads are signed with, which then must be
@@ -123,6 +138,7 @@ class Settings:
     notify_file: Path | None = None
     tools_file: Path | None = None
     retention_file: Path | None = None
+    prune_after: timedelta = USUAL_PRUNING
     triggers_file: Path | None = None
     tracing: Tracing = Tracing()
     log_key: Path | None = None
@@ -147,6 +163,7 @@ class Settings:
             model=env.get("COUNTERSIGN_MODEL") or None,
             sandbox_url=env.get("COUNTERSIGN_SANDBOX_URL") or None,
             retention_file=Path(env.get("COUNTERSIGN_RETENTION") or home / "retention.yaml"),
+            prune_after=_days(env, "COUNTERSIGN_PRUNE_AFTER", USUAL_PRUNING),
             tools_file=Path(env.get("COUNTERSIGN_TOOLS") or home / "tools.yaml"),
             triggers_file=Path(env.get("COUNTERSIGN_TRIGGERS") or home / "triggers.yaml"),
             notify_file=Path(env.get("COUNTERSIGN_NOTIFY") or home / "notify.yaml"),

@@ -32,7 +32,7 @@ from graphs.people import People
 from graphs.retention import USUAL, read_retention
 from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
-from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Settings
+from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, USUAL_PRUNING, Rate, Settings
 from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
@@ -95,6 +95,7 @@ class Parts:
     secret: Callable[[], str] = new_secret
     notify: Notify = SILENT
     retention: Mapping[str, timedelta] = field(default_factory=lambda: {"": USUAL})
+    prune_after: timedelta = USUAL_PRUNING
     triggers: Triggers = NO_TRIGGERS
     tracer: Tracer = UNTRACED
     meter: Meter = field(default_factory=Meter)
@@ -176,6 +177,7 @@ async def open_parts(
             breakers=breakers,
             sleep=sleep,
             retention=read_retention(settings.retention_file),
+            prune_after=settings.prune_after,
             notify=read_notify(settings.notify_file, os.environ, list(workflows)),
             triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,

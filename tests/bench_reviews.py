@@ -24,7 +24,7 @@ FEW, MANY = 100, 10_000
 PAGES = 20
 _LOOK = 0.0005
 
-_DERIVED = {"id", "wake_at", "amount_rank", "risk_rank", "digest"}
+_DERIVED = {"id", "wake_at", "amount_rank", "risk_rank", "words", "digest"}
 _COPIES = """
 INSERT INTO reviews (id, digest, {names})
 SELECT 'bench-' || n, digest, {values} FROM reviews, generate_series({first}, {last}) n WHERE id = %s

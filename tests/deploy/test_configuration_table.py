@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ OLDER_NAMES = {"LANGCHAIN_ENDPOINT", "LANGCHAIN_PROJECT"}
 """Names that LangSmith's own client reads too; each stands with the newer one."""
 DOCUMENT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 NUMBERS = ("RATE_PRINCIPAL", "RATE_ADDRESS", "WAITING", "WAITING_WORKFLOW", "CONNECTOR_CALLS")
-PROBES = {"LANGSMITH_TRACING": "true"} | {f"COUNTERSIGN_{name}": "7" for name in NUMBERS}
+PROBES = {"LANGSMITH_TRACING": "true", "COUNTERSIGN_PRUNE_AFTER": "70d"} | {
+    f"COUNTERSIGN_{name}": "7" for name in NUMBERS
+}
 
 
 class Asked(dict[str, str]):
@@ -72,6 +75,8 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case Rate(per_minute=calls):
             return str(calls)
+        case timedelta(days=days):
+            return f"{days}d"
         case Path() if value == Path.home() / ".countersign":
             return "~/.countersign"
         case Path():

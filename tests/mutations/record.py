@@ -2,6 +2,8 @@
 
 from tests.mutations.mutation import API, BITES, CHECKS, GRAPHS, NODES, STORIES, Mutation, controls
 
+PRUNING = (f"{STORIES}/test_pruning.py",)
+
 CONTROLS: list[Mutation] = [
     *controls(
         "record",
@@ -112,6 +114,34 @@ CONTROLS: list[Mutation] = [
             "if erased:\n            await cursor.execute(_NEW_KEY, (key, case_id))",
             "if erased:\n            pass",
             (f"{CHECKS}/test_sealing.py",),
+        ),
+    ),
+    *controls(
+        "pruning",
+        "checkpoints/pruning.py",
+        (
+            "only what has ended is pruned",
+            """AND c.status IN ({", ".join(f"'{status}'" for status in ENDED)})""",
+            """AND c.status <> 'not {ENDED[0]}'""",
+            PRUNING,
+        ),
+        (
+            "what people still look at is not pruned",
+            "AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.status = 'open')",
+            "",
+            PRUNING,
+        ),
+        (
+            "what is still to be carried out is not pruned",
+            "NOT EXISTS (SELECT 1 FROM commands o WHERE o.case_id = c.id AND o.done_at IS NULL)",
+            "true",
+            PRUNING,
+        ),
+        (
+            "what was pruned is on the record",
+            'for case in cases if found[case["id"]]))',
+            "for case in cases if not case))",
+            PRUNING,
         ),
     ),
     *controls(
