@@ -77,7 +77,7 @@ class SegmentRetry(BaseRetryStrategy):
 
 
 class OwnedJobsWorker(Worker):
-    """A worker that completes a job only while the job is still its own, and does so even if a line breaks."""
+    """A worker that completes a job only while it is still its own, and then even if a line breaks."""
 
     async def _persist_job_status(
         self,
@@ -97,7 +97,7 @@ class OwnedJobsWorker(Worker):
             except ConnectorException as error:
                 if self._stop_event.is_set():
                     raise
-                logger.warning("how a job ended is written later: %s", type(error).__name__)
+                logger.warning("how a job ended is written later: %s", repr(error.__cause__))
                 await _pause(self._stop_event)
             else:
                 return

@@ -1,6 +1,6 @@
 """The reconciler: deeds in doubt, and what cases wait for, are looked at again by themselves.
 
-Deeds in doubt are looked up, and systems that were away asked, later each time; in the end it is left to people.
+Deeds in doubt are looked up, and systems that were away asked, later each time; in the end people are.
 """
 
 from dataclasses import dataclass

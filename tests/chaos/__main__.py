@@ -1,4 +1,4 @@
-"""`uv run poe chaos`: many cases under random faults; prints what came of it, and fails unless all is well."""
+"""`uv run poe chaos`: many cases under random faults; prints what came of it, fails unless all is well."""
 
 import argparse
 import asyncio

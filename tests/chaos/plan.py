@@ -1,4 +1,4 @@
-"""What happens in a run of chaos as far as a seed decides it: who wants how much back, and how people answer."""
+"""What of a run of chaos a seed decides: who wants how much back, and how people answer."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,7 +53,7 @@ def drawn(seed: int, cases: int) -> Plan:
     """The plan of a seed: half of the cases ask nobody, a third one person, the others two."""
     chance = Random(seed)  # noqa: S311 - no secret
     amounts = chance.choices((SMALL, LARGE, HUGE), (50, 34, 16), k=cases)
-    bursts = []
+    bursts: list[int] = []
     while sum(bursts) < cases:
         bursts.append(min(chance.choice(BURSTS), cases - sum(bursts)))
     return Plan(seed, amounts, bursts)

@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -12,17 +13,19 @@ from random import Random
 from tests.engine.conditions import Weather
 from tests.engine.plant import Keeper, Plant
 
-DEAD_SECONDS = 3.0
-FROZEN_SECONDS = 1.7 * DEAD_SECONDS
+DEAD_SECONDS = 5.0
+FROZEN_SECONDS = 1.4 * DEAD_SECONDS
 """Longer than after which a worker counts as dead."""
-PAUSE_SECONDS = (0.8, 3.2)
-"""Between one fault and the next, at least and at most."""
+MOST_TOLD, TOLD_OF_A_CASE = 90, 20
+"""So much is put on the record between two faults, on average and at most; and about so much of each case."""
+LONGEST_PAUSE_SECONDS = 10
 LOOK_AGAIN_SECONDS = 0.1
 DRIZZLE: Weather = {"*": {"fails": 0.01, "drops": 0.02, "hangs": 0.002, "slow": 0.03}}
 STORM: Weather = {"*": {"fails": 0.10, "drops": 0.20, "hangs": 0.03, "slow": 0.10}}
 STORM_SECONDS = 3.0
 LONGEST_JUMP_MINUTES = 40
 _DOING = "SELECT args ->> 'command_id' AS id FROM procrastinate_jobs WHERE status = 'doing'"
+_TOLD = "SELECT coalesce(max(seq), 0) AS seq FROM audit_events"
 _NOT_DONE = "SELECT id FROM commands WHERE id = ANY(%s) AND done_at IS NULL"
 _CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -51,6 +54,8 @@ class Storm:
 
     plant: Plant
     chance: Random
+    cases: int
+    told: int = 0
     injected: Counter[str] = field(default_factory=Counter)
     recoveries: dict[str, float] = field(default_factory=dict)
     open: list[Interrupted] = field(default_factory=list)
@@ -78,12 +83,20 @@ class Storm:
         self.chance.shuffle(first)
         async with asyncio.TaskGroup() as group:
             while True:
-                await asyncio.sleep(self.chance.uniform(*PAUSE_SECONDS))
-                while await self.plant.known("SELECT 1") is None:  # or it would never get up again
-                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                await self._something_was_done()
                 weights = [weight for weight, _ in self.faults.values()]
                 name = first.pop() if first else self.chance.choices(list(self.faults), weights)[0]
                 group.create_task(self._inject(name))
+
+    async def _something_was_done(self) -> None:
+        """Wait until a share of the work is done: however fast the machine is, faults come as often in it."""
+        each = len(self.faults) + 5
+        average = min(MOST_TOLD, self.cases * TOLD_OF_A_CASE / each)
+        enough = self.told + self.chance.uniform(0.2, 1.8) * average
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_PAUSE_SECONDS):
+                while self.told < enough:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _inject(self, name: str) -> None:
         under_way = {row["id"] for row in await self.plant.known(_DOING) or []}
@@ -99,6 +112,7 @@ class Storm:
             waited_for = sorted(set().union(*(one.commands for one in self.open)))
             if (rows := await self.plant.known(_NOT_DONE, waited_for)) is None:
                 continue
+            self.told = max([self.told, *(row["seq"] for row in await self.plant.known(_TOLD) or [])])
             not_done, now = {row["id"] for row in rows}, time.monotonic()
             for one in list(self.open):
                 one.commands &= not_done

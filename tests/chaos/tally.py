@@ -1,4 +1,4 @@
-"""What a run came to: the truths asked of both databases, what was confirmed held against them, and the table."""
+"""What a run came to: what must be true of both databases, what was confirmed to people, and the table."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -72,7 +72,10 @@ class Result:
         rows: list[tuple[str, object]] = [
             ("seed", self.seed),
             ("cases", f"{self.cases}: " + _listed(self.ends)),
-            ("faults injected", f"{injected}: {sum(self.faults.values())} of processes, the rest of connectors"),
+            (
+                "faults injected",
+                f"{injected}: {sum(self.faults.values())} of processes, the rest of connectors",
+            ),
             *((f"· {name}", count) for name, count in sorted(self.faults.items())),
             ("· calls that failed", _listed(self.failures)),
             ("crashes of a case under way", self.crashes),

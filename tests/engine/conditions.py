@@ -1,4 +1,4 @@
-"""What a test has several processes live under: one clock that it moves, and the weather of the connectors."""
+"""What a test has processes live under: one clock that it moves, and the weather of the connectors."""
 
 import asyncio
 import json

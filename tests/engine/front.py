@@ -1,4 +1,4 @@
-"""The API as people and services use it from outside: whatever happens to it, they ask again until it answers."""
+"""The API as people and services use it: whatever happens to it, they ask again until it answers."""
 
 import asyncio
 import json
@@ -13,8 +13,8 @@ import httpx
 
 from tests.engine.orders import Order
 from tests.engine.plant import SHOP, Plant
-from tests.engine.processes import PATIENCE_SECONDS
 
+PATIENCE_SECONDS = 150
 ASK_AGAIN_SECONDS = 0.2
 NOT_NOW = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 STRUCTURED = "application/cloudevents+json"

@@ -1,4 +1,4 @@
-"""A process that has everything imported, and becomes a worker or an API by forking: a start costs next to nothing.
+"""A process that has everything imported, and forks workers and APIs: a start costs next to nothing.
 
 It reads orders from its input, one JSON a line, and answers with what it has started and what has ended. When
 its input ends, whoever gave orders is gone: it kills what it has started, so that nothing is left behind.
@@ -39,7 +39,7 @@ def become(role: str, log: str, environment: dict[str, str]) -> NoReturn:
         code = 0
     finally:
         sys.stdout.flush()
-        sys.excepthook(*sys.exc_info()) if code else None  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info()) if code else None
         sys.stderr.flush()
         os._exit(code)
 

@@ -1,4 +1,4 @@
-"""As many orders as a test wants, each with a customer, a payment and a ticket of its own, and their events."""
+"""As many orders as a test wants, each with its own customer, payment and ticket, and their events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 from tests.engine.plant import Plant
 
 _ADD = """
-WITH wanted AS (SELECT lpad(n::text, 4, '0') AS n, amount FROM unnest(%s::bigint[]) WITH ORDINALITY AS w(amount, n)),
+WITH wanted AS (
+    SELECT lpad(n::text, 4, '0') AS n, amount FROM unnest(%s::bigint[]) WITH ORDINALITY AS w(amount, n)),
 customer AS (
     INSERT INTO customers SELECT 'C-7' || n, name, email, tier, status, country, created_at
     FROM wanted, customers WHERE customer_id = 'C-90001'),
@@ -15,8 +16,8 @@ placed AS (
     INSERT INTO orders SELECT 'O-70' || n, 'C-7' || n, status, currency, amount, ordered_at, delivered_at
     FROM wanted, orders WHERE order_id = 'O-900001'),
 paid AS (
-    INSERT INTO payments SELECT 'P-70' || n, 'O-70' || n, 'C-7' || n, method, card_last4, amount, currency, status,
-        captured_at, 0 FROM wanted, payments WHERE order_id = 'O-900001')
+    INSERT INTO payments SELECT 'P-70' || n, 'O-70' || n, 'C-7' || n, method, card_last4, amount, currency,
+        status, captured_at, 0 FROM wanted, payments WHERE order_id = 'O-900001')
 INSERT INTO tickets (ticket_id, customer_id, order_id, subject, body, status, created_at)
     SELECT 'T-70' || n, 'C-7' || n, 'O-70' || n, subject, body, status, created_at
     FROM wanted, tickets WHERE ticket_id = 'T-900001'

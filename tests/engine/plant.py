@@ -1,4 +1,4 @@
-"""A whole Countersign for one test: a Postgres of its own, an API and two workers, each a process that is kept up."""
+"""A whole Countersign for one test: its own Postgres, an API and workers, processes that are kept up."""
 
 import asyncio
 import os
@@ -36,10 +36,10 @@ PEOPLE = {
 }
 SHOP = "shop"
 LIFE = timedelta(days=90)
-_AT_WORK = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 second'"
+_AT_WORK = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '3 seconds'"
 
 _KEPT_BY_THE_MACHINE = "ALTER ROLE ALL SET synchronous_commit = on"
-"""What was committed outlives the server's processes, as the machine itself is not killed: no fsync is needed."""
+"""What was committed outlives the server's processes; no fsync is needed, for the machine is not killed."""
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class Plant:
                 try:
                     if (await http.get("/health/ready")).status_code != httpx.codes.OK:
                         return False
-                    return (await self.rows(_AT_WORK))[0]["count"] >= len(self.workers)
+                    return int((await self.rows(_AT_WORK))[0]["count"]) >= len(self.workers)
                 except (httpx.TransportError, psycopg.OperationalError):
                     return False
 
@@ -154,11 +154,13 @@ class Plant:
 
 
 @asynccontextmanager
-async def plant(*, workers: int = 2, speed: float = 1.0, seed: int = 0, dead_seconds: float = 2) -> AsyncIterator[Plant]:
+async def plant(
+    *, workers: int = 2, speed: float = 1.0, seed: int = 0, dead_seconds: float = 2
+) -> AsyncIterator[Plant]:
     """A plant that is up; its clock runs `speed` times as fast as time does."""
     with tempfile.TemporaryDirectory(prefix="cs-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # the server's own user must be able to enter it
+        await asyncio.to_thread(folder.chmod, 0o755)  # the server's own user must be able to enter it
         async with AsyncExitStack() as stack:
             young = await stack.enter_async_context(nursery())
             server = await stack.enter_async_context(embedded_postgres(folder, durable=False))

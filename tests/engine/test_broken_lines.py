@@ -33,7 +33,8 @@ async def test_a_job_whose_end_was_cut_off_is_not_its_living_workers_for_ever(
 
         async def reported() -> bool:
             ended = "SELECT 1 FROM commands WHERE case_id = %s AND done_at IS NOT NULL"
-            return await house.rows("SELECT 1 FROM procrastinate_jobs") == [] != await house.rows(ended, case.id)
+            jobs = await house.rows("SELECT 1 FROM procrastinate_jobs")
+            return jobs == [] and await house.rows(ended, case.id) != []
 
         await until(reported, "the job is reported as done")
 

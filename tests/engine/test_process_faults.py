@@ -1,4 +1,4 @@
-"""Faults of processes, one at a time: an API and two workers on a Postgres of their own; nothing is lost or doubled.
+"""Faults of processes, one at a time: an API and two workers on their own Postgres; nothing is lost or doubled.
 
 What a killed, a frozen and a stopped worker leave behind is in test_worker.py, what random faults in random
 order do in tests/chaos.
@@ -32,6 +32,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SMALL, LARGE = 990, 12000
 """What is paid without asking, and what a lead signs."""
+SPEED = 30
+"""How many times as fast as time the clock runs: what is tried again after half a minute is after a second."""
 AT_ONCE = 200
 A_MINUTE = 60
 LEADS = [f"lead-{n:02}" for n in range(20)]
@@ -39,7 +41,7 @@ LEADS = [f"lead-{n:02}" for n in range(20)]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def made() -> AsyncIterator[Plant]:
-    async with plant() as made:
+    async with plant(speed=SPEED) as made:
         yield made
         async with open_parts(made.settings, clock=made.clock) as parts:
             await require_honest_record(parts)
