@@ -59,7 +59,7 @@ CONTROLS: list[Mutation] = [
         "nodes/signature.py",
         (
             "a grant that is held is not usable",
-            "if max(grant.usable_from or grant.issued_at, grant.issued_at + hold) > now:",
+            "if self._held(grant, judgement.verdict.then.hold, now):",
             "if False:",
             HOLDS,
         ),
