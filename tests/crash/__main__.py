@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -163,7 +164,9 @@ def main(words: Sequence[str]) -> int:
                 where = chosen(recorded, wish.sample, wish.boundaries, wish.seed)
                 came = in_lanes(yard, recorded, where, wish.lanes, wish.seed)
                 table.add_row(*row_of(recorded, came))
-                wrong += _told(scenario, recorded, came)
+                found = list(_told(scenario, recorded, came))
+                print(f"{scenario.says}: {len(came)} kills, {len(found)} wrong", file=sys.stderr, flush=True)
+                wrong += found
     console = Console(width=260)
     console.print(table)
     for line in wrong:
@@ -182,4 +185,5 @@ def _told(scenario: Scenario, recorded: Recorded, came: Sequence[Came]) -> Itera
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the yard is cleared away
     sys.exit(main(sys.argv[1:]))

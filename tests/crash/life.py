@@ -67,7 +67,7 @@ class Life:
         for review in await self.house.open_reviews():
             named = {review.tool, review.action["arguments"].get("department")}
             voted = await self.house.rows(
-                "SELECT FROM votes WHERE review_id = %s AND person = %s", review.id, who.actor
+                "SELECT 1 FROM votes WHERE review_id = %s AND person = %s", review.id, who.actor
             )
             if about in named and not voted:
                 await self.house.vote(review, who)
@@ -116,9 +116,9 @@ class Life:
     async def is_at_rest(self) -> bool:
         """Whether nothing is in line, and the case is not under way."""
         left = await self.house.rows(
-            """SELECT FROM commands WHERE done_at IS NULL UNION ALL
-               SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing') UNION ALL
-               SELECT FROM cases WHERE status = ANY(%s)""",
+            """SELECT 1 FROM commands WHERE done_at IS NULL UNION ALL
+               SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing') UNION ALL
+               SELECT 1 FROM cases WHERE status = ANY(%s)""",
             [Status.RECEIVED, Status.RUNNING, Status.APPROVED, Status.EXECUTED],
         )
         return not left
