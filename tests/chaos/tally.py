@@ -13,17 +13,15 @@ from tests.engine.truths import broken_truths
 
 ENDS = {"closed", "rejected"}
 COLUMNS = ("lost", "doubled", "unapproved", "hidden")
-_WORDS = {
-    "lost: ": "lost",
-    "stuck: ": "lost",
-    "doubled: ": "doubled",
-    "asked twice: ": "doubled",
-    "without its grant: ": "unapproved",
-    "unapproved: ": "unapproved",
-    "hidden: ": "hidden",
-    "the log ": "hidden",
+_COUNTS_AS = {
+    "doubled": "doubled",
+    "asked twice": "doubled",
+    "without its grant": "unapproved",
+    "unapproved": "unapproved",
+    "hidden": "hidden",
+    "log": "hidden",
 }
-"""With which words a broken truth begins, and in which column it counts; all others count as `lost`."""
+"""Of what a broken truth begins with, the column in which it counts; all others count as `lost`."""
 _CASES = "SELECT id, event_id, status, reason FROM cases"
 _VOTES = """
 SELECT v.review_id, v.person, v.kind, r.case_id, r.status FROM votes v JOIN reviews r ON r.id = v.review_id
@@ -92,7 +90,7 @@ class Result:
 
 def kind_of(broken: str) -> str:
     """In which column a broken truth counts."""
-    return next((column for words, column in _WORDS.items() if broken.startswith(words)), "lost")
+    return _COUNTS_AS.get(broken.partition(":")[0], "lost")
 
 
 async def tallied(plant: Plant, crowd: Crowd, storm: Storm, seconds: float) -> Result:

@@ -108,7 +108,8 @@ async def under_way(works: Plant) -> None:
 
     async def doing() -> bool:
         query = "SELECT count(DISTINCT worker_id) FROM procrastinate_jobs WHERE status = 'doing'"
-        return bool((await works.rows(query))[0]["count"] == len(works.workers))
+        rows = await works.known(query)
+        return bool(rows and rows[0]["count"] == len(works.workers))
 
     await until(doing, "both workers have a case in hand")
 
@@ -129,13 +130,14 @@ async def test_postgres_and_a_worker_killed_together_lose_nothing(
     works: Plant, doors: Front, orders: Orders
 ) -> None:
     some_ = some(orders, SMALL, 12)
-    works.skies.turn({"*": {"slow": 0.5}})
-    cases = await sent(doors, some_)
+    works.skies.turn({"*": {"slow": 1.0}})
+    sending = asyncio.create_task(sent(doors, some_))
     await under_way(works)
 
     assert works.kill_postgres()
     assert works.workers[0].send(signal.SIGKILL)
 
+    cases = await sending
     await are(works, cases, "closed")
     await paid_once(works, some_, cases)
 
@@ -145,13 +147,13 @@ async def test_api_and_workers_outlive_a_restart_of_postgres(
 ) -> None:
     before = [keeper.starts for keeper in works.processes]
     some_ = some(orders, SMALL, 12)
-    works.skies.turn({"*": {"slow": 0.5}})
-    cases = await sent(doors, some_[:6])
+    works.skies.turn({"*": {"slow": 1.0}})
+    sending = asyncio.create_task(sent(doors, some_))
     await under_way(works)
 
     assert works.restart_postgres()
-    cases += await sent(doors, some_[6:])
 
+    cases = await sending
     await are(works, cases, "closed")
     await paid_once(works, some_, cases)
     assert [keeper.starts for keeper in works.processes] == before

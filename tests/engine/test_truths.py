@@ -32,7 +32,7 @@ LIES = {
     "does not know it": "UPDATE audit_events SET data = '{\"key\": \"a\"}' WHERE kind = 'effect.done'",
     "was executed": "UPDATE effects SET state = 'intended'",
     "0 times that the review": "UPDATE audit_events SET data = '{}' WHERE kind = 'review.opened'",
-    "of that there is not": "DELETE FROM reviews",
+    "a review that there is not": "DELETE FROM reviews",
     "asked twice": "UPDATE reviews SET digest = 'same', case_id = (SELECT min(id) FROM cases)",
     "counts twice": """UPDATE votes SET attempt = abs(hashtext(id)) % 100,
                        review_id = (SELECT min(id) FROM reviews)""",

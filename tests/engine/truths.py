@@ -8,13 +8,16 @@ looked at as its owner. It may be asked at any time: a case that has a live job 
 expects rest asks when work is done. `at` is the time it is, not before anything that was told. What waits for
 the log's tree is put into it, as every worker does, and nothing else is changed.
 
-- Every deed in the company's books has its row in the ledger, and is the one that was signed; none was done
-  twice. What the ledger calls done was done, what it calls failed was not.
-- Every deed in the ledger has used a grant of its own, for this very action, given by rules or by people.
-- A deed that is in doubt belongs to a case that has an owner, or that somebody works on.
-- No case is stuck, and none stands still without a reason and an owner.
-- The log verifies, tells every deed as it ended, and none that is not in the ledger.
-- Nobody was asked twice about the same action, nor counted twice.
+Each sentence begins with what it is about:
+
+- `hidden`, `doubled`, `lost`: every deed in the company's books is in the ledger, once, and not as one that
+  failed; what the ledger calls done was done there, and a grant that is used up was used for a deed.
+- `without its grant`: every deed has used a grant of its own, for this very action, given by rules or by
+  people, and the company's books say what was signed.
+- `in doubt`: a deed of which nobody knows is one of a case that has an owner, or that somebody works on.
+- `stuck`: no case is, and none stands still without a reason and an owner.
+- `log`: it verifies, tells every deed as it ended, every review once, and nothing that is not.
+- `asked twice`: nobody was, about the same action, nor counted twice.
 """
 
 from collections import Counter, defaultdict
@@ -90,7 +93,7 @@ async def broken_truths(ours: str, sandbox: str, *, signer: Signer, at: datetime
         effects = await _rows(connection, _EFFECTS)
         at_work = {row["id"] for row in await _rows(connection, _AT_WORK)}
         return [
-            *(f"the log does not verify: {fault}" for fault in verification.faults),
+            *(f"log: it does not verify: {fault}" for fault in verification.faults),
             *_of_the_company(company, effects),
             *_of_grants(effects, await _rows(connection, _UNUSED)),
             *_of_the_log(effects, await _rows(connection, _TOLD)),
@@ -99,11 +102,11 @@ async def broken_truths(ours: str, sandbox: str, *, signer: Signer, at: datetime
             *await _of_the_doctor(connection, at),
             *_of_people(await _rows(connection, _REVIEWS)),
             *(
-                f"a review is told of that there is not: {row['id']}"
+                f"log: it tells of a review that there is not: {row['id']}"
                 for row in await _rows(connection, _OPENED_ONLY)
             ),
             *(
-                f"{row['person']} counts twice on review {row['review_id']}"
+                f"asked twice: {row['person']} counts twice on review {row['review_id']}"
                 for row in await _rows(connection, _COUNTED_TWICE)
             ),
         ]
@@ -118,7 +121,7 @@ def _of_the_company(company: Sequence[Deed], effects: Sequence[Row]) -> Iterator
         elif effect["state"] == "failed":
             yield f"hidden: {_named(effect)} was done, and the ledger says it failed"
         elif changed := deed.otherwise_than(effect["arguments"]):
-            yield f"{_named(effect)} was done with another {', '.join(changed)} than was signed"
+            yield f"without its grant: another {', '.join(changed)} than was signed: {_named(effect)}"
     for effect in effects:
         if effect["state"] in {"done", "undone"} and effect["key"] not in known:
             yield f"lost: {_named(effect)} is done in the ledger, and the company knows nothing of it"
@@ -146,7 +149,7 @@ def _of_grants(effects: Sequence[Row], unused: Sequence[Row]) -> Iterator[str]:
         if effect["asked"] == "review" and effect["review_id"] is None:
             yield f"without its grant: {_named(effect)} needed people, and none were asked"
     for grant in unused:
-        yield f"a grant of case {grant['case_id']} was used for nothing: {grant['id']}"
+        yield f"lost: grant {grant['id']} of case {grant['case_id']} was used for nothing"
 
 
 def _of_the_log(effects: Sequence[Row], told: Sequence[Row]) -> Iterator[str]:
@@ -154,19 +157,19 @@ def _of_the_log(effects: Sequence[Row], told: Sequence[Row]) -> Iterator[str]:
     ledger = {row["key"]: row for row in effects}
     for key, kind in counts:
         if key not in ledger and kind != "action.executed":
-            yield f"the log tells {kind} under {key}, and the ledger does not know it"
+            yield f"log: it tells {kind} under {key}, and the ledger does not know it"
     for key in {row["key"] for row in told if row["kind"] == "action.executed" and row["ended"] == "done"}:
         if key not in ledger or ledger[key]["state"] not in {"done", "undone"}:
-            yield f"the log tells that {key} was executed, and the ledger does not"
+            yield f"log: it tells that {key} was executed, and the ledger does not"
     for key, effect in ledger.items():
         expected = {"effect.intended", _WITH_OUTCOME.get(effect["state"], "")}
         expected |= {"effect.undone"} if effect["state"] == "undone" else set()
         for kind in _ONCE:
             if counts[key, kind] != (kind in expected):
                 times = f"{counts[key, kind]} times: it is {effect['state']}"
-                yield f"the log tells {kind} of {_named(effect)} {times}"
+                yield f"log: it tells {kind} of {_named(effect)} {times}"
         if effect["state"] == "unknown" and not counts[key, "effect.unknown"]:
-            yield f"the log hides that it is unknown what became of {_named(effect)}"
+            yield f"log: it hides that it is unknown what became of {_named(effect)}"
 
 
 def _of_deeds_in_doubt(effects: Sequence[Row], at_work: set[str]) -> Iterator[str]:
@@ -175,16 +178,16 @@ def _of_deeds_in_doubt(effects: Sequence[Row], at_work: set[str]) -> Iterator[st
         owned = effect["case_status"] in _OWNED and effect["owner"]
         if in_doubt and not owned and effect["case_id"] not in at_work:
             whose = f"of a case that is {effect['case_status']}"
-            yield f"{effect['state']} without an owner: {_named(effect)} {whose}"
+            yield f"in doubt: {effect['state']} without an owner: {_named(effect)} {whose}"
 
 
 def _of_cases(cases: Sequence[Row]) -> Iterator[str]:
     for case in cases:
         at_rest = case["status"] not in UNDER_WAY
         if case["status"] in _OWNED and not case["owner"]:
-            yield f"case {case['id']} is {case['status']} without an owner"
+            yield f"stuck: case {case['id']} is {case['status']} without an owner"
         if at_rest and case["status"] in {*EXCEPTIONAL, Status.REJECTED} and not case["reason"]:
-            yield f"case {case['id']} is {case['status']} without a reason"
+            yield f"stuck: case {case['id']} is {case['status']} without a reason"
 
 
 async def _of_the_doctor(connection: AsyncConnection[Any], at: datetime) -> list[str]:
@@ -199,7 +202,7 @@ def _of_people(reviews: Sequence[Row]) -> Iterator[str]:
             yield f"asked twice: case {case_id} has {times} reviews of the action {digest}"
     for review in reviews:
         if review["opened"] != 1:
-            yield f"the log tells {review['opened']} times that the review of {review['tool']} was opened"
+            yield f"log: it tells {review['opened']} times that the review of {review['tool']} was opened"
 
 
 def _named(effect: Row) -> str:
