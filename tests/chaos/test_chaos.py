@@ -1,0 +1,25 @@
+"""A short run of chaos: every kind of fault once, and then all is as it must be. `uv run poe chaos` runs long."""
+
+from tests.chaos.plan import drawn
+from tests.chaos.run import run
+from tests.chaos.tally import COLUMNS
+
+CASES, SEED = 40, 1
+
+
+async def test_a_short_run_of_chaos_loses_doubles_and_hides_nothing_and_does_nothing_unapproved() -> None:
+    result = await run(CASES, SEED)
+
+    assert result.broken == []
+    assert result.counts == dict.fromkeys(COLUMNS, 0)
+    assert result.cases == CASES
+    assert result.ends.total() == CASES
+    assert result.effects >= result.ends["closed"]
+
+
+def test_the_same_seed_draws_the_same_plan() -> None:
+    one, again, other = drawn(7, 100), drawn(7, 100), drawn(8, 100)
+
+    assert (one.amounts, one.bursts) == (again.amounts, again.bursts)
+    assert one.manner(3, 1) is again.manner(3, 1)
+    assert one.amounts != other.amounts
