@@ -97,7 +97,7 @@ class OwnedJobsWorker(Worker):
             except ConnectorException as error:
                 if self._stop_event.is_set():
                     raise
-                logger.warning("how a job ended is written later: %s", repr(error.__cause__))
+                logger.warning("how a job ended is written later: %s", type(error.__cause__).__name__)
                 await _pause(self._stop_event)
             else:
                 return

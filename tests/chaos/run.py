@@ -55,12 +55,7 @@ async def running(crowd: Crowd, storm: Storm) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if not isinstance(end, asyncio.CancelledError):  # noqa: TRY004 - nobody gave it a type
-            raise AssertionError("whoever decides or watches has ended before the run") from end
+        await _ended(*tasks)
 
 
 @asynccontextmanager
@@ -69,13 +64,20 @@ async def _blowing(storm: Storm) -> AsyncIterator[None]:
     blowing = asyncio.create_task(storm.blow())
     try:
         yield
-        while storm.injected.keys() < storm.faults.keys() and not blowing.done():  # noqa: ASYNC110 - as below
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        while storm.injected.keys() < storm.faults.keys() and not blowing.done():
+            await asyncio.wait({blowing}, timeout=LOOK_AGAIN_SECONDS)
     finally:
-        blowing.cancel()
-        (end,) = await asyncio.gather(blowing, return_exceptions=True)
-    if not isinstance(end, asyncio.CancelledError):  # noqa: TRY004 - nobody gave it a type
-        raise AssertionError("the storm has ended before the run") from end
+        await _ended(blowing)
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    """End what goes on until it is cancelled; raises if it had ended before."""
+    for task in tasks:
+        task.cancel()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    failed = [end for end in ends if not isinstance(end, asyncio.CancelledError)]
+    if failed:
+        raise AssertionError("who decides, watches or breaks things has ended before the run") from failed[0]
 
 
 async def _come_to_rest(made: Plant) -> None:

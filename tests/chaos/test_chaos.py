@@ -1,4 +1,4 @@
-"""A short run of chaos: every kind of fault once, and then all is as it must be. `uv run poe chaos` runs long."""
+"""A short run of chaos: every kind of fault once; then all is as it must be. `uv run poe chaos` runs long."""
 
 from tests.chaos.plan import drawn
 from tests.chaos.run import run
@@ -7,7 +7,7 @@ from tests.chaos.tally import COLUMNS
 CASES, SEED = 40, 1
 
 
-async def test_a_short_run_of_chaos_loses_doubles_and_hides_nothing_and_does_nothing_unapproved() -> None:
+async def test_in_a_short_run_of_chaos_nothing_is_lost_doubled_unapproved_or_hidden() -> None:
     result = await run(CASES, SEED)
 
     assert result.broken == []

@@ -193,4 +193,24 @@ CONTROLS: list[Mutation] = [
             DEPLOYS,
         ),
     ),
+    *controls(
+        "faults",
+        "checkpoints/worker.py",
+        (
+            "how a job ended is written until it is",
+            "if self._stop_event.is_set():",
+            "if job:",
+            ("tests/engine/test_broken_lines.py",),
+        ),
+    ),
+    *controls(
+        "faults",
+        "graphs/reconciler.py",
+        (
+            "systems that were away are asked again",
+            "self._telling, AWAY, most=MOST_TRIES",
+            "self._telling, (), most=MOST_TRIES",
+            ("tests/graphs/test_reconciler.py",),
+        ),
+    ),
 ]
