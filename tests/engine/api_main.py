@@ -7,12 +7,11 @@ from pathlib import Path
 from api.serve import serving, until_signal
 from graphs.settings import Settings
 from graphs.wiring import open_parts
-from tests.engine.conditions import AS_OF, FOLDER, SharedClock
+from tests.engine.conditions import FOLDER, SharedClock
 
 
 async def main() -> None:
-    folder = os.environ.get(FOLDER)
-    clock = SharedClock(Path(folder) / "clock") if folder else lambda: AS_OF
+    clock = SharedClock(Path(os.environ[FOLDER]) / "clock")
     async with (
         open_parts(Settings.from_environment(), clock=clock) as parts,
         serving(parts, host="127.0.0.1", port=int(os.environ["PORT"])),

@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,7 +40,8 @@ def become(role: str, log: str, environment: dict[str, str]) -> NoReturn:
         code = 0
     finally:
         sys.stdout.flush()
-        sys.excepthook(*sys.exc_info()) if code else None
+        if code:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(code)
 
