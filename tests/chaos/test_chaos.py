@@ -2,7 +2,7 @@
 
 from tests.chaos.plan import drawn
 from tests.chaos.run import run
-from tests.chaos.tally import COLUMNS
+from tests.chaos.tally import COLUMNS, kind_of
 
 CASES, SEED = 40, 1
 
@@ -23,3 +23,11 @@ def test_the_same_seed_draws_the_same_plan() -> None:
     assert (one.amounts, one.bursts) == (again.amounts, again.bursts)
     assert one.manner(3, 1) is again.manner(3, 1)
     assert one.amounts != other.amounts
+
+
+def test_what_is_broken_counts_in_the_column_that_it_begins_with_and_else_as_lost() -> None:
+    assert [kind_of(f"{column}: something") for column in COLUMNS] == list(COLUMNS)
+    assert kind_of("log: it tells of a deed that there is not") == "hidden"
+    assert kind_of("without its grant: something") == "unapproved"
+    assert kind_of("asked twice: something") == "doubled"
+    assert kind_of("something nobody has thought of") == "lost"
