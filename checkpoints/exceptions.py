@@ -24,7 +24,7 @@ from checkpoints.session import Session
 INFORMED = "case.informed"
 """The event that says that there is news outside of which a case may be waiting for."""
 RECONCILER = "system:reconciler"
-"""Who has a deed in doubt looked up again."""
+"""Who has a deed in doubt looked up again, and what stopped at a system that was away tried again."""
 
 
 class Way(StrEnum):
@@ -79,20 +79,20 @@ class Listed(NamedTuple):
 _E = schema.exceptions.c
 _COLUMNS = [_E[name] for name in Standstill.__dataclass_fields__]
 _LATEST = "SELECT step, way, closed_at FROM exceptions WHERE case_id = %s ORDER BY number DESC LIMIT 1"
-_IN_DOUBT = """
+_PASSING = """
 SELECT e.id, e.opened_at,
        (SELECT count(*) FROM exceptions o WHERE o.case_id = e.case_id AND o.closed_by = %(reconciler)s
           AND o.number > coalesce((SELECT max(p.number) FROM exceptions p WHERE p.case_id = e.case_id
                                      AND p.closed_by LIKE 'person:%%'), -1)) AS tries
 FROM exceptions e
-WHERE e.closed_at IS NULL AND e.retryable AND EXISTS (
-    SELECT 1 FROM effects d WHERE d.case_id = e.case_id AND d.state = ANY(%(doubtful)s))
+WHERE e.closed_at IS NULL AND e.retryable AND (e.reason = ANY(%(away)s) OR EXISTS (
+    SELECT 1 FROM effects d WHERE d.case_id = e.case_id AND d.state = ANY(%(doubtful)s)))
   AND NOT EXISTS (
     SELECT 1 FROM effects d WHERE d.case_id = e.case_id AND d.state = ANY(%(doubtful)s)
        AND d.tool <> ALL(%(tools)s))
 """
 _TRIED_LESS = f"""
-SELECT * FROM ({_IN_DOUBT}) AS one WHERE tries < %(most)s ORDER BY opened_at, id LIMIT %(limit)s
+SELECT * FROM ({_PASSING}) AS one WHERE tries < %(most)s ORDER BY opened_at, id LIMIT %(limit)s
 """  # noqa: S608 - a text of our own
 
 
@@ -108,8 +108,8 @@ ORDER BY e.opened_at, e.id LIMIT %(limit)s
 """
 
 
-class InDoubt(NamedTuple):
-    """An open exception of a case with a deed in doubt, and how often that was looked up by itself.
+class Passing(NamedTuple):
+    """An open exception that may pass by itself, and how often its case was tried again by itself.
 
     A person's retry begins the count anew.
     """
@@ -164,16 +164,19 @@ async def close_standstill(
     return replace(found, closed_at=at, way=way, closed_by=by, why=why)
 
 
-async def in_doubt(tx: Transaction, tools: Collection[str], *, most: int, limit: int) -> list[InDoubt]:
-    """Open exceptions of cases whose graph can go on and that have deeds in doubt, by these tools alone.
+async def passing(
+    tx: Transaction, tools: Collection[str], away: Collection[str], *, most: int, limit: int
+) -> list[Passing]:
+    """Open exceptions of cases whose graph can go on, and about which trying again can tell more.
 
-    Only those that were looked up by themselves less than `most` times; the oldest first.
+    They have one of the reasons in `away`, or deeds in doubt; deeds in doubt by these tools alone. Only those
+    that were tried again by themselves less than `most` times; the oldest first.
     """
     doubtful = [EffectState.INTENDED.value, EffectState.UNKNOWN.value]
-    values = {"reconciler": RECONCILER, "doubtful": doubtful, "tools": list(tools)}
+    values = {"reconciler": RECONCILER, "doubtful": doubtful, "tools": list(tools), "away": list(away)}
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_TRIED_LESS, values | {"most": most, "limit": limit})
-        return [InDoubt(**row) for row in await cursor.fetchall()]
+        return [Passing(**row) for row in await cursor.fetchall()]
 
 
 async def to_look_at(tx: Transaction, now: datetime, *, limit: int) -> list[str]:

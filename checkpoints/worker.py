@@ -78,7 +78,7 @@ class SegmentRetry(BaseRetryStrategy):
 
 
 class OwnedJobsWorker(Worker):
-    """A worker that completes a job only while the job is still its own."""
+    """A worker that completes a job only while it is still its own, and then even if a line breaks."""
 
     async def _persist_job_status(
         self,
@@ -87,6 +87,24 @@ class OwnedJobsWorker(Worker):
         retry_decision: retry.RetryDecision | None,
         context: job_context.JobContext,  # noqa: ARG002 - the signature is Procrastinate's
         job_result: job_context.JobResult | None,  # noqa: ARG002
+    ) -> None:
+        """Write how a job ended, as often as it takes: else it would be this living worker's for ever.
+
+        If the worker stops before that, the job is a dead worker's and is put back.
+        """
+        while True:
+            try:
+                await self._persist_once(job, status, retry_decision)
+            except ConnectorException as error:
+                if self._stop_event.is_set():
+                    raise
+                logger.warning("how a job ended is written later: %s", type(error.__cause__).__name__)
+                await _pause(self._stop_event)
+            else:
+                return
+
+    async def _persist_once(
+        self, job: Job, status: jobs.Status, retry_decision: retry.RetryDecision | None
     ) -> None:
         own = {"job_id": job.id, "worker_id": self.worker_id}
         connector = self.app.connector

@@ -1,7 +1,7 @@
 """What people signed, held against what would run now: the review's row counts, never what the state says."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from checkpoints.canonical import digest
 from checkpoints.effects import Grant
@@ -42,8 +42,7 @@ class Signature:
         assert grant is not None, "an approval without a grant is refused before"
         if grant.expires_at <= now or grant.issued_at + GRANT_LIFE < grant.expires_at:
             return Execution(end=End.CHANGED, reason="grant_expired")
-        hold = judgement.verdict.then.hold  # as the rules have it, whatever was written into the row
-        if max(grant.usable_from or grant.issued_at, grant.issued_at + hold) > now:
+        if self._held(grant, judgement.verdict.then.hold, now):
             return Execution(end=End.BLOCKED, reason="grant_not_usable_yet")
         if grant.used_at is not None:
             return Execution(end=End.BLOCKED, reason="grant_used")
@@ -56,3 +55,11 @@ class Signature:
             changes = [{"field": f"facts.{name}", **change} for name, change in facts.items()]
             return Execution(end=End.CHANGED, reason="facts_changed", changes=tuple(changes))
         return None
+
+    def _held(self, grant: Grant, hold: timedelta, now: datetime) -> bool:
+        """Whether a hold goes on: as the rules have it, whatever was written into the row.
+
+        Without one nothing is waited for, for whoever decided may have a clock that is ahead of ours.
+        """
+        by_row = grant.usable_from is not None and grant.usable_from > now
+        return by_row or (hold > timedelta() and grant.issued_at + hold > now)

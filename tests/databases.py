@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -58,13 +59,18 @@ async def make_revision(postgres: EmbeddedPostgres, revision: str) -> str:
 @asynccontextmanager
 async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
     """A fresh database like the template, dropped afterwards; ours is opened as the application's role."""
-    name = f"t_{uuid4().hex}"
     async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
-        await connection.execute(_copy(name, template))
+        name = await _fresh(connection, template)
         try:
-            yield postgres.url(name, APPLICATION if template == OURS else SUPERUSER)
+            yield _url(postgres, name, template)
         finally:
             await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def copied(postgres: EmbeddedPostgres, template: str) -> str:
+    """The address of a fresh database like the template, that stays for as long as the server."""
+    async with await psycopg.AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as connection:
+        return _url(postgres, await _fresh(connection, template), template)
 
 
 def as_owner(url: str) -> str:
@@ -79,6 +85,16 @@ async def tamper(url: str, *statements: str) -> None:
         for statement in statements:
             cursor = await connection.execute(statement.encode())
             assert cursor.rowcount > 0, f"this changes nothing: {statement}"
+
+
+async def _fresh(connection: psycopg.AsyncConnection[Any], template: str) -> str:
+    name = f"t_{uuid4().hex}"
+    await connection.execute(_copy(name, template))
+    return name
+
+
+def _url(postgres: EmbeddedPostgres, name: str, template: str) -> str:
+    return postgres.url(name, APPLICATION if template == OURS else SUPERUSER)
 
 
 def _copy(name: str, template: str) -> sql.Composed:

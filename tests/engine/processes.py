@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,14 +14,16 @@ PATIENCE_SECONDS = 60
 _LOOK_AGAIN_SECONDS = 0.05
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, patience_seconds: float = PATIENCE_SECONDS
+) -> None:
     """Wait for a named condition; it is looked at again and again until the patience ends."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             while not await condition():  # noqa: ASYNC110 - the condition lies in another process
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
     except TimeoutError:
-        raise AssertionError(f"in {PATIENCE_SECONDS} s it did not come to this: {what}") from None
+        raise AssertionError(f"in {patience_seconds} s it did not come to this: {what}") from None
 
 
 @asynccontextmanager
@@ -49,3 +52,9 @@ async def worker_process(
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        return int(place.getsockname()[1])

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from checkpoints.cases import Case, Status
 from checkpoints.effects import EffectState
 from graphs.reconciler import MOST_TRIES, Reconciler
@@ -10,7 +12,7 @@ from graphs.ways_out import WaysOut
 from tests.house import House, ManualClock
 from tests.nodes.desk import paid
 from tests.stories.standing_still import TESS, altered, behaving, standstill
-from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError
+from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolUnavailable
 from tools.sandbox.cast import CAST
 
 SCENE = "clean_29_90_1"
@@ -97,6 +99,50 @@ async def test_what_nobody_can_be_asked_about_stays_for_a_person(house: House, c
 
     assert await Reconciler(odd.parts).run() == 0
     assert (await house.case(case.id)).status is Status.UNCERTAIN
+
+
+@pytest.mark.parametrize("reads_that_work", [0, 1, 2])
+async def test_what_stopped_at_a_system_that_was_away_goes_on_by_itself(
+    house: House, clock: ManualClock, reads_that_work: int
+) -> None:
+    """At retrieve, at the judge and at the gateway, whichever read is the first that finds nobody there."""
+    spared = reads_that_work
+
+    async def away(tool: Tool, arguments: Any, call: Call) -> Record:
+        nonlocal spared
+        spared -= 1
+        if spared < 0:
+            raise ToolUnavailable("away")
+        return await tool.perform(arguments, call)
+
+    case = await house.send(SCENE)
+    await behaving(house, orders_get=away).work()
+    case = await house.case(case.id)
+    assert case.reason == "source_tool_unavailable"
+    assert await Reconciler(house.parts).run() == 0, "not at once"
+
+    clock.advance(timedelta(minutes=1))
+    assert await Reconciler(house.parts).run() == 1
+    await house.work()
+
+    assert (await house.case(case.id)).status is Status.CLOSED
+    assert await paid(house, SCENE) == [2990]
+
+
+async def test_what_never_comes_back_is_left_to_a_person(house: House, clock: ManualClock) -> None:
+    async def away(tool: Tool, arguments: Any, call: Call) -> Record:
+        raise ToolUnavailable("away")
+
+    case, odd = await house.send(SCENE), behaving(house, orders_get=away)
+    await odd.work()
+    for _ in range(MOST_TRIES):
+        clock.advance(LONG)
+        assert await Reconciler(odd.parts).run() == 1
+        await odd.work()
+
+    clock.advance(100 * LONG)
+    assert await Reconciler(odd.parts).run() == 0
+    assert (await house.case(case.id)).status is Status.BLOCKED
 
 
 async def test_an_intent_whose_command_is_gone_is_looked_up_too(house: House, clock: ManualClock) -> None:

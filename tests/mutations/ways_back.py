@@ -59,7 +59,7 @@ CONTROLS: list[Mutation] = [
         "nodes/signature.py",
         (
             "a grant that is held is not usable",
-            "if max(grant.usable_from or grant.issued_at, grant.issued_at + hold) > now:",
+            "if self._held(grant, judgement.verdict.then.hold, now):",
             "if False:",
             HOLDS,
         ),
@@ -191,6 +191,26 @@ CONTROLS: list[Mutation] = [
             "if held.reviews and not judged:",
             "if not case:",
             DEPLOYS,
+        ),
+    ),
+    *controls(
+        "faults",
+        "checkpoints/worker.py",
+        (
+            "how a job ended is written until it is",
+            "if self._stop_event.is_set():",
+            "if job:",
+            ("tests/engine/test_broken_lines.py",),
+        ),
+    ),
+    *controls(
+        "faults",
+        "graphs/reconciler.py",
+        (
+            "systems that were away are asked again",
+            "self._telling, AWAY, most=MOST_TRIES",
+            "self._telling, (), most=MOST_TRIES",
+            ("tests/graphs/test_reconciler.py",),
         ),
     ),
 ]

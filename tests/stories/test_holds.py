@@ -132,6 +132,18 @@ async def test_a_hold_that_was_taken_out_of_the_row_still_holds(house: House, re
     assert (case.status, case.reason) == (Status.BLOCKED, "grant_not_usable_yet")
 
 
+async def test_a_decision_by_a_clock_that_is_ahead_is_not_taken_for_one_that_is_held(
+    house: House, clock: ManualClock
+) -> None:
+    review = await waiting(house, SCENE)
+    clock.advance(INSTANT)
+    await house.vote(review, LEE)
+    clock.advance(-INSTANT)
+    await house.work()
+    assert (await house.case(review.case_id)).status is Status.CLOSED
+    assert len(await paid(house, SCENE)) == 1
+
+
 async def test_whoever_signed_takes_it_back_and_it_is_open_again(
     house: House, review: Review, clock: ManualClock
 ) -> None:
