@@ -34,6 +34,8 @@ from tests.crash.yard import At, Recorded, Yard, open_yard
 BOUNDARIES = {Kind.COMMIT, Kind.CALL, Kind.NODE}
 ANYWAY, KILLED_TOO = 20, 10
 """One in so many is gone on with although its like was; one in so many of those who go on is killed too."""
+MOST_LATE = 5
+"""So many kills of a scenario may come too late, for no two runs send quite the same."""
 _EARLY = 150
 """In how many of its first moments whoever goes on is killed; by then it has taken over and begun."""
 WRONG = ("stuck", "doubled", "lost", "hidden", "without its grant", "in doubt", "log", "asked twice")
@@ -165,7 +167,9 @@ def main(words: Sequence[str]) -> int:
                 came = in_lanes(yard, recorded, where, wish.lanes, wish.seed)
                 table.add_row(*row_of(recorded, came))
                 found = list(_told(scenario, recorded, came))
-                print(f"{scenario.says}: {len(came)} kills, {len(found)} wrong", file=sys.stderr, flush=True)
+                late = sum(one.died is None for one in came)
+                line = f"{scenario.says}: {len(came)} kills, {late} too late, {len(found)} wrong"
+                print(line, file=sys.stderr, flush=True)
                 wrong += found
     console = Console(width=260)
     console.print(table)
@@ -182,6 +186,9 @@ def _told(scenario: Scenario, recorded: Recorded, came: Sequence[Came]) -> Itera
     for one in came:
         points = "; ".join(map(str, recorded.points(one.at)))
         yield from (f"{scenario.name} {one.at}, {one.died or points}: {problem}" for problem in one.problems)
+    late = sum(one.died is None for one in came)
+    if late > MOST_LATE:
+        yield f"{scenario.name}: {late} of {len(came)} kills came too late: the process had ended"
 
 
 if __name__ == "__main__":
