@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from checkpoints.database import Transaction
 from checkpoints.event import Event
+from checkpoints.unit import Statements
 
 __all__ = ["NOTIFIED", "Event", "append_events", "history", "tell", "timeline"]
 
@@ -56,8 +57,8 @@ NOTIFIED = (
 """The kinds of events that people and systems outside are told of; their data names a `review`."""
 
 
-async def append_events(cursor: AsyncCursor[DictRow], events: Sequence[Event]) -> None:
-    """Add events in the cursor's transaction; an event already told is left as it is.
+async def append_events(to: Statements, events: Sequence[Event]) -> None:
+    """Add events in the transaction of what goes there; an event already told is left as it is.
 
     Those of a kind in NOTIFIED are put into the outbox with it, so that no caller can forget to.
     """
@@ -67,7 +68,7 @@ async def append_events(cursor: AsyncCursor[DictRow], events: Sequence[Event]) -
         *((e.id, e.case_id, e.kind, e.actor, e.at, Jsonb(e.data), e.leaf) for e in events),
         strict=True,
     )
-    await cursor.execute(_APPEND, [*(list(column) for column in columns), list(NOTIFIED)])
+    await to.execute(_APPEND, [*(list(column) for column in columns), list(NOTIFIED)])
 
 
 async def tell(tx: Transaction, *events: Event) -> None:

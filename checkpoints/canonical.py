@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785) and the digests that are taken over it."""
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +17,30 @@ class NotCanonical(ValueError):
 
 def canonical(value: Any) -> bytes:
     """RFC 8785 bytes of a JSON value; raises NotCanonical for what JSON cannot hold exactly."""
-    _require_exact(value)
     try:
+        if _is_plain(value):  # then Python's own, sorted and without spaces, writes the very same
+            return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        _require_exact(value)
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise NotCanonical(str(error)) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value holds nothing of what JSON writers differ in: numbers with a fraction, exotic keys."""
+    match value:
+        case None | bool() | str():
+            return True
+        case int():
+            return abs(value) < _EXACT
+        case dict():
+            return all(isinstance(name, str) and name.isascii() for name in value) and all(
+                map(_is_plain, value.values())
+            )
+        case list() | tuple():
+            return all(map(_is_plain, value))
+        case _:
+            return False
 
 
 def _require_exact(value: Any) -> None:

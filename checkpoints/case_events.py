@@ -48,7 +48,8 @@ class SessionFindings:
 
     async def of(self, case_id: str) -> dict[str, dict[str, Any]]:
         """By agent of a case the output it gave last, with what is personal in it sealed."""
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        await self.session.catch_up()
+        async with self.session.asking() as cursor:
             await cursor.execute(_FOUND, (case_id,))
             return {row["agent"]: row["output"] for row in await cursor.fetchall()}
 

@@ -124,7 +124,7 @@ async def count_crash(tx: Transaction, command_id: str) -> int:
 
 async def open_command(session: Session, command_id: str) -> tuple[Command, Case] | None:
     """The command and its case as they are now, unless it has been carried out."""
-    async with session.turn, session.connection.cursor(row_factory=dict_row) as cursor:
+    async with session.asking() as cursor:
         row = await (await cursor.execute(_OPEN, (command_id,))).fetchone()
     if row is None:
         return None

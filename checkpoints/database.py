@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from checkpoints.errors import DatabaseAway, DatabaseUnusable
 
 OLDEST_SERVER = 14
+NEVER_PREPARE = None
+"""The `prepare_threshold` of a connection whose prepared statements are in doubt; no pool gets it back."""
 _DRIVER = "postgresql+psycopg"
 _PER_MAJOR = 10_000
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -63,13 +65,15 @@ async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection[Any]]
             own = await borrowed.execution_options(isolation_level="AUTOCOMMIT")
             driver = (await own.get_raw_connection()).driver_connection
             assert isinstance(driver, AsyncConnection)
-            # A pipeline that fails skips what it was to prepare, and psycopg would believe it prepared.
-            driver.prepare_threshold = None
+            usual = driver.prepare_threshold
             try:
                 yield driver
             finally:
-                if driver.info.transaction_status is not TransactionStatus.IDLE:
-                    await own.invalidate()  # giving it back would fail, and hide what went wrong before
+                idle = driver.info.transaction_status is TransactionStatus.IDLE
+                if not idle or driver.prepare_threshold is NEVER_PREPARE:
+                    await own.invalidate()  # giving it back would fail, or let down whoever gets it next
+                else:
+                    driver.prepare_threshold = usual
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from checkpoints import schema
 from checkpoints.audit import Event, append_events
 from checkpoints.database import Transaction
 from checkpoints.errors import GrantUnusable
-from checkpoints.halts import SessionHalts, Subject, require_no_halt
+from checkpoints.halts import SessionHalts, Subject, require_none, share_halts
 from checkpoints.session import Session
-from checkpoints.usage import Spending, spend
+from checkpoints.usage import Spending, require_within, spend
 
 
 class EffectState(StrEnum):
@@ -98,14 +98,15 @@ INSERT INTO effects (key, case_id, grant_id, proposer, tool, tool_version, argum
                      intended_at, undoes)
 VALUES (%(key)s, %(case_id)s, %(grant_id)s, %(proposer)s, %(tool)s, %(tool_version)s, %(arguments)s,
         %(digest)s, 'intended', %(intended_at)s, %(undoes)s)
-ON CONFLICT (key) DO NOTHING RETURNING key
+ON CONFLICT DO NOTHING RETURNING key
 """
+_KNOWN = "SELECT key FROM effects WHERE key = %s"
 _DEEDS_BY = "proposer = %s AND tool = %s AND intended_at > %s AND state <> 'failed'"
-_KNOWN = "SELECT key FROM effects WHERE key = %(key)s"
 _SETTLE = """
 UPDATE effects SET state = %(state)s, receipt = %(receipt)s, error = %(error)s, ended_at = %(at)s
 WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key
 """
+_ATTEMPT = "UPDATE effects SET attempts = attempts + 1 WHERE key = %s"
 _UNDO = """
 UPDATE effects SET state = 'undone'
 WHERE state = 'done' AND key = (SELECT undoes FROM effects WHERE key = %(key)s AND state = 'done')
@@ -181,7 +182,7 @@ class SessionLedger:
     async def grant_for(self, case_id: str, review_id: str) -> Grant | None:
         """The grant that the approval of this review gave, used or not."""
         query = "SELECT * FROM grants WHERE case_id = %s AND review_id = %s AND revoked_at IS NULL"
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             row = await (await cursor.execute(query, (case_id, review_id))).fetchone()
         return None if row is None else Grant(**row)
 
@@ -217,30 +218,32 @@ class SessionLedger:
             LimitReached: more money than its caps allow.
                 Nothing was written in any of these cases.
         """
-        async with self.session.transaction() as cursor:
-            await require_no_halt(cursor, _subject(workflow, effect))
+        async with self.session.trial() as trial:
+            halts = await share_halts(trial, _subject(workflow, effect))
             if grant.review_id is None:
-                await cursor.execute(_INSERT_GRANT, _row(grant))
-            use = {
-                "id": grant.id,
-                "case_id": effect.case_id,
-                "digest": effect.digest,
-                "at": effect.intended_at,
-            }
-            if not await _written(cursor, _USE_GRANT, use):
-                raise Rollback if await _written(cursor, _KNOWN, {"key": effect.key}) else GrantUnusable
-            if not await _written(cursor, _INTEND, _row(effect)):
+                await trial.execute(_INSERT_GRANT, _row(grant))
+            use = {"id": grant.id, "case_id": effect.case_id, "digest": effect.digest}
+            used = await trial.execute(_USE_GRANT, use | {"at": effect.intended_at})
+            intended = await trial.execute(_INTEND, _row(effect))
+            known = await trial.execute(_KNOWN, (effect.key,))
+            spent = spending and await spend(trial, effect.key, spending, effect.intended_at)
+            await append_events(trial.cursor(), [event])
+
+            await require_none(halts)
+            if await intended.fetchone() is None and await known.fetchone() is not None:
                 raise Rollback
-            if spending is not None:
-                await spend(cursor, effect.key, spending, effect.intended_at)
-            await append_events(cursor, [event])
+            if await used.fetchone() is None:
+                raise GrantUnusable
+            if spending and spent:
+                await require_within(spent, spending)
             return True
         return False
 
     async def attempt(self, key: str) -> None:
-        """Count one more call of the tool for this deed."""
-        async with self.session.pipeline() as cursor:
-            await cursor.execute("UPDATE effects SET attempts = attempts + 1 WHERE key = %s", (key,))
+        """Count one more call of the tool for this deed, which nobody makes from anywhere but the head."""
+        await self.session.catch_up()
+        async with self.session.turn:
+            await self.session.connection.execute(_ATTEMPT, (key,))
 
     async def settle(
         self,
@@ -262,29 +265,30 @@ class SessionLedger:
             "error": error,
             "at": event.at,
         }
-        async with self.session.transaction() as cursor:
-            if await _written(cursor, _SETTLE, row):
-                await append_events(cursor, [event, *await _undone(cursor, key, event)])
+        async with self.session.trial() as trial:
+            settled = await trial.execute(_SETTLE, row)
+            undone = await trial.execute(_UNDO, {"key": key})
+            await append_events(trial.cursor(), [event])
+            if await settled.fetchone() is None:
+                raise Rollback
+            told = [_undone(event, by=key, key=row[0]) for row in await undone.fetchall()]
+            await append_events(trial.cursor(), told)
 
     async def _effects(self, where: str, *values: Any) -> list[EffectRow]:
         query = f"SELECT * FROM effects WHERE {where} ORDER BY intended_at, key"  # noqa: S608 - fixed texts
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             rows = await (await cursor.execute(query, values)).fetchall()
         return [_effect(row) for row in rows]
 
 
-async def _undone(cursor: AsyncCursor[DictRow], key: str, event: Event) -> list[Event]:
-    """What is to be told of the deed that the one under this key has taken back, if it has."""
-    await cursor.execute(_UNDO, {"key": key})
-    return [
-        replace(
-            event,
-            id=str(uuid5(NAMESPACE_OID, f"undone/{row['key']}")),
-            kind="effect.undone",
-            data={"key": row["key"], "by": key},
-        )
-        for row in await cursor.fetchall()
-    ]
+def _undone(event: Event, *, by: str, key: str) -> Event:
+    """What is to be told of the deed under `key`, which the one `by` has taken back with its own event."""
+    return replace(
+        event,
+        id=str(uuid5(NAMESPACE_OID, f"undone/{key}")),
+        kind="effect.undone",
+        data={"key": key, "by": by},
+    )
 
 
 def _subject(workflow: str, effect: EffectRow) -> Subject:

@@ -194,7 +194,8 @@ class SessionExceptions:
 
     async def retried_step(self, case_id: str) -> str | None:
         """The step to go on from, as soon as a way out leads back into the graph; None until then."""
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        await self.session.catch_up()
+        async with self.session.asking() as cursor:
             row = await (await cursor.execute(_LATEST, (case_id,))).fetchone()
         if row is None or row["closed_at"] is None or row["way"] not in {Way.RETRY, Way.MOVED_ON}:
             return None

@@ -16,6 +16,7 @@ from checkpoints.audit import Event, append_events, tell
 from checkpoints.database import Transaction
 from checkpoints.errors import Halted, HaltNotFound
 from checkpoints.session import Session
+from checkpoints.unit import Statements
 
 
 class HaltScope(StrEnum):
@@ -162,26 +163,31 @@ async def free_waits(tx: Transaction, at: datetime) -> list[HaltWait]:
     return [HaltWait(**row) for row in sorted(rows, key=lambda row: int(row["id"]))]
 
 
-async def require_no_halt(cursor: AsyncCursor[DictRow], subject: Subject) -> None:
-    """Raise Halted if this must stand still, and keep it so until the cursor's transaction has ended."""
-    await cursor.execute(_SHARED)
-    if (halts := await _in_force(cursor, subject)) != []:
-        raise Halted(", ".join(halts))
+async def share_halts(trial: AsyncConnection[Any], subject: Subject) -> AsyncCursor[Any]:
+    """Ask which halts this must stand still for, and let none come until the trial has ended."""
+    await trial.execute(_SHARED)
+    return await trial.cursor().execute(_IN_FORCE, subject.values())
 
 
-async def wait_for_release(cursor: AsyncCursor[DictRow], wait: dict[str, Any]) -> None:
+async def require_none(halts: AsyncCursor[Any]) -> None:
+    """Raise Halted if there are any."""
+    if rows := await halts.fetchall():
+        raise Halted(", ".join(str(row[0]) for row in rows))
+
+
+async def wait_for_release(to: Statements, wait: dict[str, Any]) -> None:
     """Note that a case waits, say so, and let it stand as blocked; once, however often it is written.
 
     Args:
-        cursor: of the transaction that holds the pause.
+        to: of the transaction that holds the pause.
         wait: `{case_id, interrupt_id or command_id, workflow, agent, tool, since, owner, event}`.
     """
     row: dict[str, Any] = {"command_id": None, "interrupt_id": None}
     row |= {name: value for name, value in wait.items() if name != "event"}
     row["since"] = datetime.fromisoformat(row["since"])
-    await cursor.execute(_WAIT, row)
-    await cursor.execute(_BLOCK, row)
-    await append_events(cursor, [Event.from_json(wait["event"])])
+    await to.execute(_WAIT, row)
+    await to.execute(_BLOCK, row)
+    await append_events(to, [Event.from_json(wait["event"])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +198,13 @@ class SessionHalts:
 
     async def in_force(self, subject: Subject) -> list[str]:
         """The ids of the halts because of which this must stand still."""
-        async with self.session.turn, self._cursor() as cursor:
+        async with self.session.asking() as cursor:
             return await _in_force(cursor, subject)
 
     async def wait(self, wait: dict[str, Any]) -> None:
         """Note that a case waits with a command that is put off."""
         async with self.session.transaction() as cursor:
             await wait_for_release(cursor, wait)
-
-    def _cursor(self) -> AsyncCursor[DictRow]:
-        connection: AsyncConnection[Any] = self.session.connection
-        return connection.cursor(row_factory=dict_row)
 
 
 async def _in_force(cursor: AsyncCursor[DictRow], subject: Subject) -> list[str]:

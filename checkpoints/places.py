@@ -90,6 +90,7 @@ async def places(connection: AsyncConnection[Any], case_id: str | None = None) -
 
 async def place_of(session: Session, case_id: str) -> Place | None:
     """Where a case's thread stands, on the segment's own session; None if it has not begun."""
+    await session.catch_up()
     async with session.turn:
         found = await places(session.connection, case_id)
     return found[0] if found else None

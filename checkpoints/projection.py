@@ -7,13 +7,12 @@ from typing import Any
 
 from langgraph.checkpoint.base import Checkpoint
 from langgraph.types import Interrupt
-from psycopg import AsyncCursor
-from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from checkpoints.audit import Event, append_events
 from checkpoints.cases import EXCEPTIONAL, Status
 from checkpoints.halts import wait_for_release
+from checkpoints.unit import Statements
 
 RECORD_CHANNEL = "record"
 STANDING_CHANNEL = "standing"
@@ -61,7 +60,7 @@ class Projection:
 
     async def checkpoint(
         self,
-        cursor: AsyncCursor[DictRow],
+        to: Statements,
         parent: str | None,
         checkpoint: Checkpoint,
         changed: Mapping[str, Any],
@@ -72,7 +71,7 @@ class Projection:
         """
         values = checkpoint["channel_values"]
         standing = (values.get(STANDING_CHANNEL) if STANDING_CHANNEL in changed else None) or {}
-        await cursor.execute(
+        await to.execute(
             _ADVANCE,
             (
                 self.case_id,
@@ -86,23 +85,21 @@ class Projection:
         )
         if standing.get("status") in _STANDING_STILL:  # the database has opened its row with the status
             step = values.get(STEP_CHANNEL)
-            await cursor.execute(_STEP, (step or None, self.case_id))
-        await self._append(cursor, values, changed)
+            await to.execute(_STEP, (step or None, self.case_id))
+        await self._append(to, values, changed)
 
     async def lane(
-        self, cursor: AsyncCursor[DictRow], root: str, checkpoint: Checkpoint, changed: Mapping[str, Any]
+        self, to: Statements, root: str, checkpoint: Checkpoint, changed: Mapping[str, Any]
     ) -> None:
         """Append the events of a step within a lane, if `root`, in whose step the lane runs, is the head."""
-        await cursor.execute(_ADVANCE, (self.case_id, root, root, None, None, None, self.clock()))
-        await self._append(cursor, checkpoint["channel_values"], changed)
+        await to.execute(_ADVANCE, (self.case_id, root, root, None, None, None, self.clock()))
+        await self._append(to, checkpoint["channel_values"], changed)
 
-    async def _append(
-        self, cursor: AsyncCursor[DictRow], values: Mapping[str, Any], changed: Mapping[str, Any]
-    ) -> None:
+    async def _append(self, to: Statements, values: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
         if RECORD_CHANNEL in changed:
-            await append_events(cursor, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
+            await append_events(to, [Event.from_json(item) for item in values.get(RECORD_CHANNEL, [])])
 
-    async def interrupts(self, cursor: AsyncCursor[DictRow], interrupts: Sequence[Interrupt]) -> None:
+    async def interrupts(self, to: Statements, interrupts: Sequence[Interrupt]) -> None:
         """Open the review, or note the wait, that each governed interrupt carries; once each.
 
         One that waits for a way out of an exception tells the exception's row how to wake it.
@@ -110,18 +107,18 @@ class Projection:
         for interrupt in interrupts:
             carried = interrupt.value if isinstance(interrupt.value, dict) else {}
             if (review := carried.get(REVIEW_KEY)) is not None:
-                await self._open(cursor, interrupt.id, review)
+                await self._open(to, interrupt.id, review)
             if (stuck := carried.get(STUCK_KEY)) is not None:
                 wake_at = stuck.get("wake_at")
                 at = None if wake_at is None else datetime.fromisoformat(wake_at)
-                await cursor.execute(_WAKE, (interrupt.id, bool(stuck["retryable"]), at, self.case_id))
+                await to.execute(_WAKE, (interrupt.id, bool(stuck["retryable"]), at, self.case_id))
             if (wait := carried.get(HALT_KEY)) is not None:
                 named = {"case_id": self.case_id, "interrupt_id": interrupt.id}
-                await wait_for_release(cursor, wait | named)
+                await wait_for_release(to, wait | named)
 
-    async def _open(self, cursor: AsyncCursor[DictRow], interrupt_id: str, review: dict[str, Any]) -> None:
+    async def _open(self, to: Statements, interrupt_id: str, review: dict[str, Any]) -> None:
         row = {name: review[name] for name in _REVIEW_VALUES}
         row |= {name: Jsonb(review[name]) for name in ("action", "shown", "ladder")}
         row |= {name: datetime.fromisoformat(review[name]) for name in _REVIEW_TIMES}
-        await cursor.execute(_OPEN_REVIEW, row | {"case_id": self.case_id, "interrupt_id": interrupt_id})
-        await append_events(cursor, [Event.from_json(review["event"])])
+        await to.execute(_OPEN_REVIEW, row | {"case_id": self.case_id, "interrupt_id": interrupt_id})
+        await append_events(to, [Event.from_json(review["event"])])

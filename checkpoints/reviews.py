@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, LiteralString
 
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from sqlalchemy import Row, insert, select, update
 
 from checkpoints import schema
@@ -218,7 +218,7 @@ class SessionReviews:
 
     async def decision(self, review_id: str) -> Decision | None:
         """How a review stands, open or decided; None if there is none."""
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             await cursor.execute(_STANDING, (review_id,))
             rows = await cursor.fetchall()
         if not rows:
@@ -256,13 +256,13 @@ class SessionReviews:
     async def lineage(self, case_id: str, rules: str) -> tuple[str | None, list[str]]:
         """Who drafted the rule table with this digest, and whose eyes did or edited an action of the case."""
         values = {"rules": rules, "case": case_id}
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             row = await (await cursor.execute(_LINEAGE, values)).fetchone()
         assert row is not None, "a row without a table always comes"
         return row["author"], row["eyes"]
 
     async def _row(self, query: LiteralString, *values: str) -> DictRow | None:
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             return await (await cursor.execute(query, values)).fetchone()
 
 

@@ -1,10 +1,10 @@
 """LangGraph's own AsyncPostgresSaver on a segment's session: the story commits with the state."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -16,19 +16,18 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.types import Interrupt
-from psycopg import AsyncCursor, DatabaseError
+from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
-from checkpoints.errors import StaleHead
 from checkpoints.projection import Projection
 from checkpoints.serializer import StrictSerializer
 from checkpoints.session import Session
+from checkpoints.unit import Unit
 
-STALE_HEAD_STATE = "CS001"
 _INTERRUPT = "__interrupt__"
 
-# The unit that the *current task* has open: a sibling task waits for its own turn instead of joining it.
-_unit: ContextVar[AsyncCursor[DictRow] | None] = ContextVar("unit", default=None)
+# The unit that the *current task* writes into: no sibling task's statements get in between.
+_unit: ContextVar[Unit | None] = ContextVar("unit", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,12 @@ class Held:
 class GovernedSaver(AsyncPostgresSaver):
     """Commits checkpoint, case row, events and reviews together, and only onto the thread's head.
 
-    The writes of a step with one task are held back and dropped when the step's checkpoint is stored, which
-    saves a commit a step; a crash in between repeats that one node, which it may anyway. They are stored
-    before anything is read, and as soon as the step has a second task, an interrupt or an error.
+    What stores a step is written down, and sent with what the session writes next: an intent, a review, what
+    an agent used, the end of the segment. So steps between which nothing was done are one commit; a crash
+    before it repeats them, and tells none of them. They are stored before the thread or its story is read.
+
+    The writes of a step with one task are held back and dropped when the step's checkpoint is written down.
+    They are stored as soon as the step has a second task, an interrupt or an error.
 
     Without a projection it is the plain saver on the session (for graphs that are no cases).
     """
@@ -71,22 +73,21 @@ class GovernedSaver(AsyncPostgresSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Store a checkpoint; raises StaleHead if its parent is not the head of the thread."""
+        """Write down what stores a checkpoint; it is refused as StaleHead if its parent is not the head."""
         projection, root = self._projection, _root_around(config)
-        if projection is not None and root is not None:
-            async with self._one_unit() as cursor:
-                stored = await super().aput(config, checkpoint, metadata, new_versions)
-                await projection.lane(cursor, root, checkpoint, new_versions)
-            return stored
-        projection = self._projection_for(config)
-        if projection is None:
+        if projection is None or (root is None and config["configurable"].get("checkpoint_ns")):
             return await super().aput(config, checkpoint, metadata, new_versions)
         parent = config["configurable"].get("checkpoint_id")
-        if self._held is not None and self._held.place == ("", parent):
+        if root is None and self._held is not None and self._held.place == ("", parent):
             self._held = None
-        async with self._one_unit() as cursor:
+        unit = Unit()
+        with _written_into(unit):
             stored = await super().aput(config, checkpoint, metadata, new_versions)
-            await projection.checkpoint(cursor, parent, checkpoint, new_versions)
+        if root is None:
+            await projection.checkpoint(unit, parent, checkpoint, new_versions)
+        else:
+            await projection.lane(unit, root, checkpoint, new_versions)
+        self._session.behind.append(unit)
         return stored
 
     async def aput_writes(
@@ -104,15 +105,18 @@ class GovernedSaver(AsyncPostgresSaver):
         if self._held is None and not any(channel in WRITES_IDX_MAP for channel, _ in writes):
             self._held = Held(config, writes, task_id, task_path)
             return
-        await self._store_held()
+        await self._write_held_down()
         interrupts = [item for channel, value in writes if channel == _INTERRUPT for item in _listed(value)]
-        async with self._one_unit() as cursor:
+        unit = Unit()
+        with _written_into(unit):
             await super().aput_writes(config, writes, task_id, task_path)
-            await projection.interrupts(cursor, interrupts)
+        await projection.interrupts(unit, interrupts)
+        async with self._session.pipeline() as cursor:
+            await unit.send(cursor)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint and its writes, those held back included."""
-        await self._store_held()
+        await self._write_held_down()
         return await super().aget_tuple(config)
 
     async def alist(
@@ -124,40 +128,39 @@ class GovernedSaver(AsyncPostgresSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """The checkpoints and their writes, those held back included."""
-        await self._store_held()
+        await self._write_held_down()
         async for item in super().alist(config, filter=filter, before=before, limit=limit):
             yield item
 
-    async def _store_held(self) -> None:
+    async def _write_held_down(self) -> None:
         held, self._held = self._held, None
         if held is not None:
-            async with self._one_unit():
+            unit = Unit()
+            with _written_into(unit):
                 await super().aput_writes(held.config, held.writes, held.task_id, held.task_path)
+            self._session.behind.append(unit)
 
     def _projection_for(self, config: RunnableConfig) -> Projection | None:
         return None if config["configurable"].get("checkpoint_ns") else self._projection
 
     @asynccontextmanager
-    async def _one_unit(self) -> AsyncIterator[AsyncCursor[DictRow]]:
-        try:
-            async with self._session.pipeline() as cursor:
-                token = _unit.set(cursor)
-                try:
-                    yield cursor
-                finally:
-                    _unit.reset(token)
-        except DatabaseError as error:
-            if error.sqlstate == STALE_HEAD_STATE:
-                raise StaleHead from error
-            raise
-
-    @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
         if (unit := _unit.get()) is not None:
-            yield unit
+            yield cast("AsyncCursor[DictRow]", unit)  # of which LangGraph's saver only executes
         else:
+            await self._session.catch_up()
             async with super()._cursor(pipeline=pipeline) as cursor:
                 yield cursor
+
+
+@contextmanager
+def _written_into(unit: Unit) -> Iterator[None]:
+    """Let LangGraph's saver write its statements down, in this task."""
+    token = _unit.set(unit)
+    try:
+        yield
+    finally:
+        _unit.reset(token)
 
 
 def _root_around(config: RunnableConfig) -> str | None:

@@ -1,25 +1,27 @@
 """The fenced session of a segment: one connection that owns one thread. No session, no write."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, DatabaseError
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from checkpoints.database import autocommit
-from checkpoints.errors import ThreadIsBusy
+from checkpoints.database import NEVER_PREPARE, autocommit
+from checkpoints.errors import StaleHead, ThreadIsBusy
 from checkpoints.sealing import Opening, Seal, StoredSeal, keep, openings
+from checkpoints.unit import Unit
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS mine"
 _WAIT = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+STALE_HEAD_STATE = "CS001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +29,54 @@ class Session:
     """One autocommit connection, shared by the saver and the ledger of one segment, in turns.
 
     Attributes:
-        waiting: what was sealed and is not stored yet; whatever is written next takes it along.
+        behind: the units of steps that are not stored yet; whatever is written next takes them along, first.
+        waiting: what was sealed and is not stored yet; it is taken along in the same way.
     """
 
     connection: AsyncConnection[Any]
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    behind: list[Unit] = field(default_factory=list)
     waiting: dict[str, Opening] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[AsyncCursor[DictRow]]:
+        """A cursor for questions that no step of this segment has changed the answer to."""
+        async with self.turn, self.connection.cursor(row_factory=dict_row) as cursor:
+            yield cursor
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[AsyncCursor[DictRow]]:
         """Statements that commit together in one round trip; nothing may be fetched inside.
 
         An error in any statement undoes them all and is raised at the end of the block; so does anything that
-        is raised inside it, a cancellation included.
+        is raised inside it, a cancellation included. What is behind stays behind then, unless it is that
+        which the database refuses.
+
+        Raises:
+            StaleHead: what is behind does not build upon the head of its thread.
         """
-        async with self.turn:
-            try:
-                async with (
-                    self.connection.pipeline(),
-                    self.connection.cursor(binary=True, row_factory=dict_row) as cursor,
-                ):
-                    await cursor.execute("BEGIN")
-                    taken = dict(self.waiting)
-                    await keep(cursor, taken.values())
-                    yield cursor
-                    await cursor.execute("COMMIT")
-                self._stored(taken)
-            finally:
-                await self._undo_what_is_open()
+        behind, taken = list[Unit](), dict[str, Opening]()
+        async with self._piped(behind), self.connection.cursor(binary=True, row_factory=dict_row) as cursor:
+            await cursor.execute("BEGIN")
+            behind += self.behind
+            for unit in behind:
+                await unit.send(cursor)
+            taken |= self.waiting
+            await keep(cursor, taken.values())
+            yield cursor
+            await cursor.execute("COMMIT")
+        self._stored(behind, taken)
+
+    async def catch_up(self) -> None:
+        """Store what is behind, if anything is; raises as `pipeline`."""
+        if self.behind:
+            async with self.pipeline():
+                pass
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncCursor[DictRow]]:
-        """A transaction in which answers can be read."""
+        """A transaction in which answers can be read, after what was behind."""
+        await self.catch_up()
         taken: dict[str, Opening] = {}
         async with (
             self.turn,
@@ -68,7 +86,21 @@ class Session:
             yield cursor
             taken |= self.waiting  # after the block: it may have sealed something
             await keep(cursor, taken.values())
-        self._stored(taken)
+        self._stored((), taken)
+
+    @asynccontextmanager
+    async def trial(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A transaction of statements that are all sent before an answer is read; after what was behind.
+
+        Whoever does not like an answer raises, and nothing was written.
+        """
+        await self.catch_up()
+        taken: dict[str, Opening] = {}
+        async with self._piped(), self.connection.transaction():
+            yield self.connection
+            taken |= self.waiting
+            await keep(self.connection.cursor(), taken.values())
+        self._stored((), taken)
 
     def seal(self, case_id: str, key: str, clock: Callable[[], datetime]) -> Seal:
         """A seal for a case, whose values are stored with whatever the session writes next."""
@@ -79,7 +111,27 @@ class Session:
 
         return StoredSeal(case_id, key, clock, self.waiting, read=read)
 
-    def _stored(self, taken: Mapping[str, Opening]) -> None:
+    @asynccontextmanager
+    async def _piped(self, behind: Sequence[Unit] = ()) -> AsyncIterator[None]:
+        """In turn, and in a pipeline; units that the database has refused are behind no more."""
+        async with self.turn:
+            try:
+                async with self.connection.pipeline():
+                    yield
+            except BaseException as error:
+                if isinstance(error, psycopg.Error) or not isinstance(error, Exception):
+                    # The server has skipped what was to be prepared, and psycopg believes it prepared.
+                    self.connection.prepare_threshold = NEVER_PREPARE
+                if isinstance(error, DatabaseError):
+                    del self.behind[: len(behind)]
+                    if error.sqlstate == STALE_HEAD_STATE:
+                        raise StaleHead from error
+                raise
+            finally:
+                await self._undo_what_is_open()
+
+    def _stored(self, units: Sequence[Unit], taken: Mapping[str, Opening]) -> None:
+        del self.behind[: len(units)]
         for token in taken:
             self.waiting.pop(token, None)
 
@@ -102,6 +154,7 @@ class Session:
 async def open_session(engine: AsyncEngine) -> AsyncIterator[Session]:
     """A session that owns no thread yet; raises DatabaseAway."""
     async with autocommit(engine) as connection:
+        connection.prepare_threshold = 0  # a segment asks the same few things again and again
         yield Session(connection)
 
 

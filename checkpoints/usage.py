@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from psycopg import AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 
 from checkpoints.errors import LimitReached
@@ -78,12 +78,15 @@ _WHO = """
 (case_id = %(case_id)s
  OR (workflow = %(workflow)s AND {at} > least(%(workflow_since)s::timestamptz, %(agent_since)s::timestamptz)))
 """
-_SPENT = _OF.format(
-    entries=f"""
-    SELECT u.case_id, u.workflow, u.agent, u.at, u.amount FROM usage u
-    WHERE u.kind = %(kind)s AND u.currency IS NOT DISTINCT FROM %(currency)s AND {_WHO.format(at="at")}
-      AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.key = u.id AND e.state = 'failed')"""  # noqa: S608 - fixed
-)
+_USED = f"""
+SELECT u.case_id, u.workflow, u.agent, u.at, u.amount FROM usage u
+WHERE u.kind = wanted.kind AND u.currency IS NOT DISTINCT FROM %(currency)s AND {_WHO.format(at="at")}
+  AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.key = u.id AND e.state = 'failed')
+"""  # noqa: S608 - fixed texts
+_SPENT = f"""
+SELECT wanted.kind, spent.*
+FROM unnest(%(kinds)s::text[]) wanted (kind) CROSS JOIN LATERAL ({_OF.format(entries=_USED)}) spent
+"""  # noqa: S608 - fixed texts
 _ASKED = _OF.format(
     entries=f"""
     SELECT case_id, workflow, action ->> 'proposer' AS agent, opened_at AS at, 1 AS amount FROM reviews
@@ -115,19 +118,26 @@ WHERE c.id = %(case_id)s
 """
 
 
-async def spend(cursor: AsyncCursor[DictRow], key: str, spending: Spending, at: datetime) -> None:
-    """Count the money of a deed in the transaction of its intent; raises LimitReached: nothing is written.
+async def spend(
+    trial: AsyncConnection[Any], key: str, spending: Spending, at: datetime
+) -> AsyncCursor[DictRow]:
+    """Count the money of a deed in the transaction of its intent, and ask how much it comes to with it.
 
     The intents of a workflow that are about money come one by one: a cap holds for all of them together.
     """
-    await cursor.execute(_ONE_BY_ONE, (spending.spender.workflow,))
+    await trial.execute(_ONE_BY_ONE, (spending.spender.workflow,))
     row = _row(spending.spender, key, Kind.MONEY, spending.amount_minor, at)
     row["currency"] = spending.currency
-    await cursor.execute(_COUNT, row)
-    what = _values(spending.spender, spending.caps, at) | {"kind": Kind.MONEY, "currency": spending.currency}
-    spent = await _one(cursor, _SPENT, what)
-    over = over_caps("limit_money", spent, spending.caps)
-    if over is not None:
+    await trial.execute(_COUNT, row)
+    what = _values(spending.spender, spending.caps, at)
+    what |= {"kinds": [Kind.MONEY], "currency": spending.currency}
+    return await trial.cursor(row_factory=dict_row).execute(_SPENT.encode(), what)
+
+
+async def require_within(spent: AsyncCursor[DictRow], spending: Spending) -> None:
+    """Raise LimitReached if what was spent is more than its caps allow."""
+    (row,) = await spent.fetchall()
+    if (over := over_caps("limit_money", row, spending.caps)) is not None:
         raise over
 
 
@@ -154,10 +164,18 @@ class SessionUsage:
             for kind, amount in spent.items():
                 await cursor.execute(_COUNT, _row(spender, f"{key}/{kind}", kind, amount, at))
 
-    async def spent(self, spender: Spender, kind: Kind, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
-        """How much of a kind was used, by `Per`."""
-        what = _values(spender, caps, now) | {"kind": kind, "currency": None}
-        return await self._one(_SPENT, what)
+    async def spent(
+        self, spender: Spender, kinds: Sequence[Kind], caps: Sequence[Cap], now: datetime
+    ) -> dict[Kind, dict[str, Any]]:
+        """How much of each kind was used, by `Per`, over the times of these caps.
+
+        What came before is stored first, so that a crash does not make anybody spend the same twice.
+        """
+        await self.session.catch_up()
+        what = _values(spender, caps, now) | {"kinds": list(kinds), "currency": None}
+        async with self.session.asking() as cursor:
+            rows = await (await cursor.execute(_SPENT.encode(), what)).fetchall()
+        return {Kind(row.pop("kind")): row for row in rows}
 
     async def asked(self, spender: Spender, caps: Sequence[Cap], now: datetime) -> dict[str, Any]:
         """How often people were asked to decide something, by `Per`; each revision is one."""
@@ -168,7 +186,7 @@ class SessionUsage:
         return Effort(**await self._one(_EFFORT, {"case_id": case_id, "now": now}))
 
     async def _one(self, query: str, values: dict[str, Any]) -> dict[str, Any]:
-        async with self.session.turn, self.session.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.session.asking() as cursor:
             return await _one(cursor, query, values)
 
 

@@ -167,7 +167,7 @@ class Runner:
         given = await _input(graph, config, command, case)
         for _ in range(_TRIES_TO_END):
             context.memory.records = None
-            state = await self._invoke(graph, given, config, context)
+            state = await self._invoke(graph, given, config, context, session)
             if state.get("__interrupt__"):
                 return PAUSED
             if (state.get("standing") or {}).get("status") not in _UNFINISHED:
@@ -191,14 +191,20 @@ class Runner:
         else:
             await leave_to_another(session, command, case, steps, self.parts.clock)
 
-    async def _invoke(self, graph: Graph, given: Any, config: RunnableConfig, context: Context) -> Json:
+    async def _invoke(
+        self, graph: Graph, given: Any, config: RunnableConfig, context: Context, session: Session
+    ) -> Json:
         control = RunControl()
         self.controls.add(control)
         try:
             return dict(
                 await graph.ainvoke(given, config, context=context, durability="sync", control=control)
             )
+        except GraphDrained:
+            await session.catch_up()
+            raise
         except GraphRecursionError as error:
+            await session.catch_up()
             most = int(config["recursion_limit"])
             raise LimitReached("limit_steps", per="segment", most=most, count=most) from error
         finally:

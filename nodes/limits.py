@@ -107,15 +107,13 @@ class Brakes:
     async def thrift(self, role: AgentRole) -> AgentRole:
         """The role with no more model calls than are left; raises LimitReached if there are none."""
         spender, now = self._spender(f"agent:{role.name}"), self.clock()
-        tokens = self.limits.caps("tokens", now)
-        spent = await self.usage.spent(spender, Kind.TOKENS, tokens, now)
-        if (over := over_caps("limit_tokens", spent, tokens, 1)) is not None:
+        tokens, calls = self.limits.caps("tokens", now), self.limits.caps("model_calls", now)
+        spent = await self.usage.spent(spender, (Kind.TOKENS, Kind.MODEL_CALLS), calls, now)
+        over = over_caps("limit_tokens", spent[Kind.TOKENS], tokens, 1)
+        over = over or over_caps("limit_model_calls", spent[Kind.MODEL_CALLS], calls, 1)
+        if over is not None:
             raise over
-        calls = self.limits.caps("model_calls", now)
-        spent = await self.usage.spent(spender, Kind.MODEL_CALLS, calls, now)
-        if (over := over_caps("limit_model_calls", spent, calls, 1)) is not None:
-            raise over
-        left = min(cap.most - int(spent[cap.per]) for cap in calls)
+        left = min(cap.most - int(spent[Kind.MODEL_CALLS][cap.per]) for cap in calls)
         return replace(
             role,
             model_calls=min(role.model_calls, left),

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -61,6 +62,7 @@ def _masked_field(record: BaseModel, name: str, *, apart: bool) -> Any:
     return told_apart(value, mark.trust) if apart else value
 
 
+@cache
 def mark_of(model: type[BaseModel], name: str) -> Marked:
     """The class and trust of a field; internal and of record unless it says otherwise."""
     field_info = model.model_fields[name]

@@ -30,15 +30,19 @@ class Thread:
     graph: Graph
     config: RunnableConfig
     context: Context
+    session: Session
 
     async def wake(self, given: Any, **configurable: Any) -> Json:
         """Invoke the graph with whatever the forger gives."""
         config = self.at(**configurable)
-        return dict(await self.graph.ainvoke(given, config, context=self.context, durability="sync"))
+        state = await self.graph.ainvoke(given, config, context=self.context, durability="sync")
+        await self.session.catch_up()
+        return dict(state)
 
     async def write(self, values: Json | None, as_node: str) -> None:
         """Write values into the head's state in the name of a node."""
         await self.graph.aupdate_state(self.config, values, as_node=as_node)
+        await self.session.catch_up()
 
     async def state(self) -> StateSnapshot:
         """The thread's head."""
@@ -68,6 +72,7 @@ async def thread_on(house: House, case: Case, session: Session) -> Thread:
             "recursion_limit": MOST_STEPS,
         },
         context=house.runner._context(case, workflow, session),
+        session=session,
     )
 
 

@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
-from checkpoints.session import fenced_session
+from checkpoints.session import Session, fenced_session
 from graphs.runner import Graph
 from nodes.context import Context
 from tests.house import House
@@ -22,12 +22,15 @@ class Governed:
     graph: Graph
     context: Context
     config: RunnableConfig
+    session: Session
 
     async def invoke(self, given: Any, config: RunnableConfig | None = None) -> dict[str, Any]:
         """Run the graph with any input at all."""
-        return dict(
-            await self.graph.ainvoke(given, config or self.config, context=self.context, durability="sync")
+        state = await self.graph.ainvoke(
+            given, config or self.config, context=self.context, durability="sync"
         )
+        await self.session.catch_up()
+        return dict(state)
 
 
 @asynccontextmanager
@@ -41,4 +44,5 @@ async def governed(house: House, case_id: str) -> AsyncIterator[Governed]:
             graph=workflow.build().compile(checkpointer=saver),
             context=house.runner._context(case, workflow, session),
             config={"configurable": {"thread_id": case_id, "run_id": case_id}, "recursion_limit": 60},
+            session=session,
         )

@@ -10,11 +10,13 @@ from langgraph.checkpoint.conformance.report import CapabilityReport
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph
 
+from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
 from checkpoints.session import fenced_session
 from graphs.wiring import Parts
+from nodes.shapes import Json
 from nodes.state import CaseState
-from tests.checkpoints.threads import Kept, kept, opened
+from tests.checkpoints.threads import Kept, Thread, kept, opened
 from tests.house import House
 
 
@@ -98,6 +100,50 @@ async def test_a_repeated_step_cannot_tell_its_story_twice(house: House) -> None
     assert events == [{"kind": "one", "data": {"take": 1}}, {"kind": "two", "data": {}}]
 
 
+async def test_steps_between_which_nothing_was_written_are_one_commit(house: House) -> None:
+    async with opened(house) as thread:
+        commits = await _commits(house)
+        await thread.walk(_steps(thread, 5))
+        assert await kept(house, "case-1") == Kept()
+        assert await _commits(house) == commits
+
+        await thread.catch_up()
+        assert await _commits(house) == commits + 1
+    after = await kept(house, "case-1")
+    assert (after.checkpoints, after.events) == (7, tuple(f"step {n}" for n in range(5)))
+
+
+async def test_what_a_crash_took_before_it_was_stored_is_done_and_told_once_more(house: House) -> None:
+    async with opened(house) as thread:
+        await thread.walk(_steps(thread, 5))
+    assert await kept(house, "case-1") == Kept()
+
+    async with fenced_session(house.parts.database.engine, "case-1") as session:
+        again = Thread(thread.case, GovernedSaver(session, Projection("case-1", house.parts.clock)))
+        await again.walk(_steps(again, 5))
+        await again.catch_up()
+    assert (await kept(house, "case-1")).events == tuple(f"step {n}" for n in range(5))
+
+
+async def test_whatever_a_segment_reads_of_its_thread_it_finds_every_step(house: House) -> None:
+    async with opened(house) as thread:
+        await thread.walk(_steps(thread, 3))
+        found = await thread.saver.aget_tuple(thread.config())
+        assert found is not None
+        assert found.checkpoint["channel_values"]["record"] == [thread.told("step 2")]
+        assert (await kept(house, "case-1")).events == ("step 0", "step 1", "step 2")
+
+
+def _steps(thread: Thread, count: int) -> list[Json]:
+    return [thread.told(f"step {number}") for number in range(count)]
+
+
+async def _commits(house: House) -> int:
+    """How many transactions that wrote something have committed, as the server counts them."""
+    rows = await house.rows("SELECT txid_current_snapshot()::text AS upto")
+    return int(str(rows[0]["upto"]).split(":")[1])
+
+
 class _Once:
     """Something that fails the first time."""
 
@@ -136,6 +182,7 @@ async def test_the_events_of_a_failed_step_never_appear(house: House) -> None:
         assert (await kept(house, "case-1")).events == ()
 
         await governed.ainvoke(None, thread.config(), durability="sync")
+        await thread.catch_up()
         assert sorted((await kept(house, "case-1")).events) == ["lame", "quick"]
 
 

@@ -70,13 +70,12 @@ async def test_of_parallel_resumes_without_a_lock_one_goes_on(house: House) -> N
 
     async with unfenced(house.parts, 5) as sessions:
         savers = [GovernedSaver(session, Projection("case-1", house.parts.clock)) for session in sessions]
-        outcomes = await asyncio.gather(
-            *(
-                _graph(thread, saver).ainvoke(Command(resume="go"), thread.config(), durability="sync")
-                for saver in savers
-            ),
-            return_exceptions=True,
-        )
+
+        async def resume(saver: GovernedSaver) -> None:
+            await _graph(thread, saver).ainvoke(Command(resume="go"), thread.config(), durability="sync")
+            await saver._session.catch_up()
+
+        outcomes = await asyncio.gather(*map(resume, savers), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes].count(StaleHead) == 4
     assert (await kept(house, "case-1")).events == ("went on",)

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
+from langgraph.graph import END, START, StateGraph
 from langgraph.types import Interrupt
 from psycopg import AsyncConnection
 
@@ -18,7 +21,7 @@ from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fenced_session
 from graphs.wiring import Parts
 from nodes.shapes import Json
-from nodes.state import standing
+from nodes.state import CaseState, standing
 from tests.house import House
 
 Channels = dict[str, Any]
@@ -108,12 +111,28 @@ class Thread:
     async def put(self, parent: RunnableConfig | None, values: Channels, ns: str = "") -> RunnableConfig:
         """Put a checkpoint in which all of these channels are new."""
         checkpoint = checkpoint_of(values)
-        return await self.saver.aput(
+        stored = await self.saver.aput(
             parent or self.config(ns=ns),
             checkpoint,
             {"source": "loop", "step": 0, "parents": {}},
             checkpoint["channel_versions"],
         )
+        await self.catch_up()
+        return stored
+
+    async def catch_up(self) -> None:
+        """Store what was written down, as the next thing that a segment writes would."""
+        await self.saver._session.catch_up()
+
+    async def walk(self, told: Sequence[Json]) -> None:
+        """Run a graph with a step for each event, which tells it."""
+        graph = StateGraph(CaseState)
+        names = [f"step_{number}" for number in range(len(told))]
+        for name, event in zip(names, told, strict=True):
+            graph.add_node(name, partial(_tell, event))
+        for before, after in pairwise([START, *names, END]):
+            graph.add_edge(before, after)
+        await graph.compile(checkpointer=self.saver).ainvoke({"case": {}}, self.config(), durability="sync")
 
     async def pause(self, at: RunnableConfig, *interrupts: Interrupt, task: str = "task-1") -> None:
         """Put the writes of a task that was interrupted."""
@@ -154,6 +173,10 @@ class Thread:
             "event": self.told("review.opened", f"{review_id}/opened"),
         }
         return Interrupt(value={"countersign": review | changes}, id=f"interrupt of {review_id}")
+
+
+async def _tell(event: Json, _state: CaseState) -> CaseState:
+    return {"record": [event]}
 
 
 def checkpoint_of(values: Channels) -> Checkpoint:

@@ -51,8 +51,8 @@ CONTROLS: list[Mutation] = [
         "checkpoints/effects.py",
         (
             "no intent passes a halt",
-            "await require_no_halt(cursor, _subject(workflow, effect))",
-            "assert workflow",
+            "            await require_none(halts)\n",
+            "",
             SWITCH,
         ),
     ),
