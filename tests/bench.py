@@ -1,8 +1,9 @@
 """`poe bench`: a governed refund case beside plain LangGraph, in one run, as ratios.
 
-Three graphs do the same number of steps on the same Postgres with `durability="sync"`:
+Four graphs do the same number of steps on the same Postgres with `durability="sync"`:
 
-- *plain*: nodes that do nothing, on the official AsyncPostgresSaver, one a thread as this project uses it;
+- *memory*: nodes that do nothing, on LangGraph's InMemorySaver: the floor;
+- *plain*: the same on the official AsyncPostgresSaver, one a thread as this project uses it;
 - *working*: plain nodes that make the very tool calls of a refund case, ungoverned;
 - *governed*: the refund case, from its first command to its close.
 
@@ -14,28 +15,30 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 import psycopg
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph
-from psycopg import waiting
 from psycopg.rows import dict_row
 from rich.console import Console
 from rich.table import Table
 
+from checkpoints.database import parse_address
 from checkpoints.embedded import embedded_postgres
 from checkpoints.serializer import StrictSerializer
 from graphs.intake import Intake
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
-from tests import bench_log, bench_reviews, bench_rules, bench_workflows
+from tests import bench_log, bench_processes, bench_reviews, bench_rules, bench_workflows
 from tests.conftest import AS_OF
+from tests.counting import Asked, Counting, by_kind
 from tests.databases import OURS, SANDBOX, clone, make_templates
 from tests.house import SHOP, House, refund_event
 from tools.contract import Call
@@ -73,47 +76,15 @@ INSERT INTO tickets (ticket_id, customer_id, order_id, subject, body, status, cr
 
 @dataclass(slots=True)
 class Count:
-    """Milliseconds a case, and the round trips to the database of one."""
+    """Milliseconds a case, and what one asked of its databases."""
 
     times: list[float] = field(default_factory=list)
-    trips: int = 0
+    asked: Asked = field(default_factory=Asked)
+    ours: Asked = field(default_factory=Asked)
 
     @property
     def median(self) -> float:
         return statistics.median(self.times)
-
-
-class Trips:
-    """Counts the times psycopg waited for an answer: the round trips."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._wait = psycopg.AsyncConnection.wait
-
-    def __enter__(self) -> Self:
-        trips = self
-
-        async def counted(connection: Any, gen: Any, interval: float = 0.1) -> Any:
-            return await trips._wait(connection, trips._watched(gen), interval)
-
-        psycopg.AsyncConnection.wait = counted  # type: ignore[method-assign, assignment]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        psycopg.AsyncConnection.wait = self._wait  # type: ignore[method-assign]
-
-    def _watched(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        asked = False
-        ready = None
-        while True:
-            try:
-                wanted = gen.send(ready) if ready is not None else next(gen)
-            except StopIteration as stop:
-                return stop.value
-            if wanted & waiting.Wait.R and not asked:
-                asked = True
-                self.count += 1
-            ready = yield wanted
 
 
 async def main() -> None:
@@ -124,14 +95,15 @@ async def main() -> None:
             async with clone(postgres, OURS) as ours:
                 await bench_log.measure(ours)
             async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
-                await fill(sandbox)
+                await fill(sandbox, range(REVIEWED[-1] + 1), REVIEWED)
                 people = Path(folder) / "people.yaml"
                 bench_reviews.known_people(people)
                 settings = Settings(
                     database_url=ours, sandbox_url=sandbox, home=Path(folder), people_file=people
                 )
                 async with open_parts(settings, clock=lambda: AS_OF) as parts:
-                    show(await measure(parts, ours))
+                    counts = await measure(parts, ours)
+                    show(counts)
                     await bench_reviews.measure(parts, [ids_of(number) for number in REVIEWED])
             async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
                 people = Path(folder) / "people-of-the-demo.yaml"
@@ -140,45 +112,55 @@ async def main() -> None:
                     database_url=ours, sandbox_url=sandbox, home=Path(folder), people_file=people
                 )
                 async with open_parts(settings, clock=lambda: AS_OF) as parts:
-                    await bench_workflows.measure(parts, known, Trips)
+                    await bench_workflows.measure(parts, known)
+            async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
+                await fill(sandbox, bench_processes.NUMBERS, bench_processes.DEAR)
+                governed = counts["governed"].median
+                await bench_processes.measure(ours, sandbox, Path(folder), ids=ids_of, governed=governed)
 
 
-async def fill(sandbox: str) -> None:
+async def fill(sandbox: str, numbers: range, dear: range) -> None:
+    """Orders of 29.90 under all these numbers, and of 120.00 under those that are dear."""
     async with await psycopg.AsyncConnection.connect(sandbox, autocommit=True) as connection:
-        await connection.execute(_NEW_CASES.replace("{n}", str(REVIEWED[-1])).encode())
-        dear = "UPDATE payments SET amount_minor = 12000 WHERE payment_id >= %s AND payment_id LIKE 'P-7%%'"
-        await connection.execute(dear, (f"P-7{REVIEWED[0]:05}",))
+        await connection.execute(_NEW_CASES.replace("{n}", str(numbers[-1])).encode())
+        raised = "UPDATE payments SET amount_minor = 12000 WHERE payment_id BETWEEN %s AND %s"
+        await connection.execute(raised, (f"P-7{dear[0]:05}", f"P-7{dear[-1]:05}"))
 
 
 async def measure(parts: Parts, url: str) -> dict[str, Count]:
-    counts = {name: Count() for name in ("plain", "working", "governed")}
+    counts = {name: Count() for name in ("memory", "plain", "working", "governed")}
+    ours = str(parse_address(url).database)
     async with await psycopg.AsyncConnection.connect(
         url, autocommit=True, prepare_threshold=0, row_factory=dict_row
     ) as connection:
         saver = AsyncPostgresSaver(connection, serde=StrictSerializer())
         plain = graph_of(dict.fromkeys(STEPS, idle)).compile(checkpointer=saver)
+        memory = graph_of(dict.fromkeys(STEPS, idle)).compile(checkpointer=InMemorySaver())
         house = House(parts)
         for turn in range(ROUNDS + 2):
             working = graph_of(tool_calls(parts, turn)).compile(checkpointer=saver)
             command = await prepared(house, ROUNDS + 2 + turn)
             runs: dict[str, Callable[[], Awaitable[Any]]] = {
+                "memory": partial(run, memory),
                 "plain": partial(run, plain),
                 "working": partial(run, working),
                 "governed": partial(house.runner.carry_out, command),
             }
             for name, deed in runs.items():
-                await timed(counts[name], deed, warm=turn < 2)
+                await timed(counts[name], deed, ours, warm=turn < 2)
     return counts
 
 
-async def timed(count: Count, deed: Callable[[], Awaitable[Any]], *, warm: bool) -> None:
-    with Trips() as trips:
-        began = time.perf_counter()
-        await deed()
-        took = time.perf_counter() - began
-    if not warm:
-        count.times.append(took * 1000)
-        count.trips = trips.count
+async def timed(count: Count, deed: Callable[[], Awaitable[Any]], ours: str, *, warm: bool) -> None:
+    """Time it; the first two times, which warm up, count what it asks instead."""
+    if warm:
+        with Counting() as counting:
+            await deed()
+        count.asked, count.ours = counting.all, counting.of.get(ours, Asked())
+        return
+    began = time.perf_counter()
+    await deed()
+    count.times.append((time.perf_counter() - began) * 1000)
 
 
 async def prepared(house: House, number: int) -> str:
@@ -261,21 +243,25 @@ def tool_calls(parts: Parts, number: int) -> dict[str, Any]:
 
 def show(counts: dict[str, Count]) -> None:
     table = Table(title=f"{ROUNDS} cases each, median", title_justify="left")
-    for name in ("graph", "ms a case", "cases a second", "against plain", "round trips"):
+    for name in ("graph", "ms a case", "against plain", "statements", "commits", "round trips"):
         table.add_column(name, justify="left" if name == "graph" else "right")
     for name, count in counts.items():
         ratio = count.median / counts["plain"].median
-        table.add_row(
-            name,
-            f"{count.median:.1f}",
-            f"{1000 / count.median:.1f}",
-            f"{ratio:.2f} x",
-            str(count.trips),
-        )
+        asked = count.asked
+        numbers = (asked.statements, asked.commits, asked.trips)
+        table.add_row(name, f"{count.median:.1f}", f"{ratio:.2f}", *map(str, numbers))
     console = Console(width=100)
     console.print(table)
     governed, working = counts["governed"].median, counts["working"].median
-    console.print(f"governed against the same tool calls without governance: {governed / working:.2f} x")
+    console.print(f"governed against the same tool calls without governance: {governed / working:.2f}")
+    ours = counts["governed"].ours
+    kinds = Table(title="What the governed case asks of our own database", title_justify="left")
+    kinds.add_column("statement")
+    kinds.add_column("times", justify="right")
+    for kind, times in by_kind(ours.kinds):
+        kinds.add_row(kind, str(times))
+    console.print(kinds)
+    console.print(f"{ours.statements} statements, {ours.commits} commits, {ours.trips} round trips")
 
 
 if __name__ == "__main__":

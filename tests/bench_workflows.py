@@ -2,8 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from graphs.wiring import Parts
 from nodes.agent import AgentRole, Brain, LookUp, Thought
 from nodes.permissions import Kind, Principal
 from nodes.shapes import Json
+from tests.counting import Counting
 from tests.house import SHOP, House
 
 CASES = 3
@@ -66,9 +66,7 @@ def people_of_the_demo(path: Path) -> list[Principal]:
     ]
 
 
-async def measure(
-    parts: Parts, people: list[Principal], trips: Callable[[], AbstractContextManager[Any]]
-) -> None:
+async def measure(parts: Parts, people: list[Principal]) -> None:
     """Measure and print."""
     costs = {}
     for scenario in SCENARIOS:
@@ -76,11 +74,11 @@ async def measure(
         for event in _closing(scenario):
             brain = Counted(parts.brain)
             house = House(replace(parts, brain=brain))
-            with trips() as counted:
+            with Counting() as counting:
                 began = time.perf_counter()
                 case_id, votes = await _played(house, event, people)
                 cost.times.append((time.perf_counter() - began) * 1000)
-            cost.trips.append(counted.count)
+            cost.trips.append(counting.all.trips)
             cost.asked.append(brain.asked)
             cost.votes.append(votes)
             cost.deeds.append(len(await house.effects(case_id)))

@@ -82,7 +82,8 @@ async def tamper(url: str, *statements: str) -> None:
 
 
 def _copy(name: str, template: str) -> sql.Composed:
-    return sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    quickly = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+    return sql.SQL(quickly).format(sql.Identifier(name), sql.Identifier(template))
 
 
 def _rename(old: str, new: str) -> sql.Composed:
