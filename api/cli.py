@@ -228,7 +228,7 @@ def decide(
 def demo(
     stay: Annotated[bool, typer.Option("--stay", help="Leave the server up afterwards.")] = False,
 ) -> None:
-    """Play 25 refund cases from event to effect; exit code 1 if one is not where it should be."""
+    """Play a day of all five workflows; exit code 1 if a case is not where it should be."""
     from api.demo import run_demo
 
     async def run(settings: Settings) -> list[str]:

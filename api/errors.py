@@ -56,6 +56,7 @@ from graphs.rule_changes import DraftAlreadyDecided, DraftStale
 from graphs.rulebook import VersionTaken
 from graphs.standstills import CannotRetry, CaseMovedOn
 from graphs.ticks import ScheduleUnfit
+from graphs.waiting_room import NoRoom
 from graphs.ways_out import DeedInDoubt, NotAnOwner, NotYoursToResolve
 from graphs.withdrawals import NothingToWithdraw
 from nodes.edits import PatchUnfit
@@ -77,6 +78,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     HaltAlreadyReleased: HTTPStatus.CONFLICT,
     HaltUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    NoRoom: HTTPStatus.TOO_MANY_REQUESTS,
     CaseUnderWay: HTTPStatus.CONFLICT,
     NotAtRest: HTTPStatus.CONFLICT,
     PlanStale: HTTPStatus.CONFLICT,
@@ -213,7 +215,7 @@ async def _known(_request: Request, error: Exception) -> Response:
         fields = _fields([(item["field"], item["problem"]) for item in error.fields])
     detail = _QUIET.get(kind) or str(error) or (kind.__doc__ or "").strip()
     answer = problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | NoRoom):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer
 

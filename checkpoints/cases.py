@@ -44,6 +44,15 @@ INFO_REQUESTED = "info_requested"
 """The reason of a case that waits for information that a reviewer has asked for: it waits with its review."""
 
 
+_TO_BEGIN = "SELECT workflow, count(*) FROM cases WHERE status = 'received' GROUP BY workflow"
+
+
+async def waiting_to_begin(tx: Transaction) -> dict[str, int]:
+    """By workflow how many cases no worker has begun with."""
+    rows = await (await tx.driver.execute(_TO_BEGIN)).fetchall()
+    return {str(workflow): int(many) for workflow, many in rows}
+
+
 def stands_still(status: Status, reason: str | None) -> bool:
     """Whether such a case has an open row in `exceptions`: also if it waits for somebody outside."""
     waits = status is Status.WAITING_INFO and reason != INFO_REQUESTED

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -12,12 +13,26 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection as SqlConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from checkpoints.errors import DatabaseAway, DatabaseUnusable
 
 OLDEST_SERVER = 14
+PATIENCE = timedelta(seconds=10)
+"""How long a free connection of the pool is waited for."""
+_TIME_OUTS = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+    "options": "-c statement_timeout=5min -c idle_in_transaction_session_timeout=10min",
+}
+"""A server that is gone is noticed within a minute; no statement and no forgotten transaction lasts for ever.
+There is no `lock_timeout`: whoever waits for a lock waits for a transaction, which has an end by these.
+"""
 NEVER_PREPARE = None
 """The `prepare_threshold` of a connection whose prepared statements are in doubt; no pool gets it back."""
 _DRIVER = "postgresql+psycopg"
@@ -53,7 +68,7 @@ def translated() -> Iterator[None]:
     """Turn what SQLAlchemy and psycopg raise for a database that is away into DatabaseAway."""
     try:
         yield
-    except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
+    except (psycopg.OperationalError, OperationalError, InterfaceError, NoConnectionFree) as error:
         raise DatabaseAway from error
 
 
@@ -98,7 +113,12 @@ async def open_database(url: str, *, connections: int = 20) -> AsyncIterator[Dat
     address = parse_address(url)
     await _look_at(to_conninfo(address))
     engine = create_async_engine(
-        address.set(drivername=_DRIVER), pool_size=connections, max_overflow=connections, pool_pre_ping=True
+        address.set(drivername=_DRIVER),
+        pool_size=connections,
+        max_overflow=connections,
+        pool_pre_ping=True,
+        pool_timeout=PATIENCE.total_seconds(),
+        connect_args=_TIME_OUTS,
     )
     try:
         yield Database(engine, to_conninfo(address))

@@ -2,11 +2,13 @@
 
 from procrastinate import App, PsycopgConnector
 
-from checkpoints.commands import Command, add_command
+from checkpoints.commands import Command, CommandKind, add_command
 from checkpoints.database import Transaction
 
 SEGMENT_TASK = "countersign.segment"
 QUEUE = "countersign"
+AHEAD = 10
+"""The priority of what has begun already: decided, woken, retried or rolled back. New cases have none."""
 
 
 def queue_app(conninfo: str) -> App:
@@ -39,6 +41,7 @@ class Queue:
             lock=f"{command.case_id}:{command.id}" if later else command.case_id,
             schedule_at=command.run_at,
             queue=QUEUE,
+            priority=0 if command.kind is CommandKind.START else AHEAD,
             connection=tx.driver,
             allow_unknown=True,
         )

@@ -15,6 +15,7 @@ from checkpoints.queue import Queue
 
 MOST_CRASHES = 5
 ORPHANED_AFTER = timedelta(minutes=1)
+_OWNER = "operations"
 
 _MINE = "SELECT pg_try_advisory_xact_lock(hashtextextended('countersign reaper', 0)) AS mine"
 _DEAD_JOBS = """
@@ -103,14 +104,14 @@ class Reaper:
         at = self.clock()
         if (await get_case(tx, case_id, lock=True)).ended_by_people:
             return
-        await move_case(tx, case_id, Status.FAILED, at, reason=reason, owner="operations")
+        await move_case(tx, case_id, Status.FAILED, at, reason=reason, owner=_OWNER)
         event = Event(
             id=str(uuid5(NAMESPACE_OID, f"failed:{cause}")),
             case_id=case_id,
             kind="case.failed",
             actor="system:reaper",
             at=at,
-            data={"reason": reason},
+            data={"reason": reason, "owner": _OWNER},
         )
         await tell(tx, event)
 

@@ -11,6 +11,7 @@ from checkpoints.schedules import Schedule, change_schedule, next_tick
 from graphs.backoff import wait_after
 from graphs.intake import CloudEvent, Intake
 from graphs.ticks import Due, ScheduleUnfit, due
+from graphs.waiting_room import NoRoom
 from graphs.wiring import Parts
 from nodes.directory import DirectoryUnfit
 from nodes.event import EventRefused
@@ -62,7 +63,7 @@ class Clockwork:
             await self._stop(tx, schedule, "unforeseen", now)
         except EventRefused as refused:
             await self._stop(tx, schedule, refused.reason, now)
-        except (ToolError, DirectoryUnfit) as away:
+        except (ToolError, NoRoom, DirectoryUnfit) as away:
             await self._put_off(tx, schedule, away, now)
         else:
             await self._settle(tx, schedule, found)
@@ -108,12 +109,14 @@ class Clockwork:
         await change_schedule(tx, schedule.id, **stopped)
         await self._told(tx, "schedule.refused", schedule, reason=reason, tick=str(schedule.next_at))
 
-    async def _put_off(self, tx: Transaction, schedule: Schedule, away: Exception, now: datetime) -> None:
+    async def _put_off(
+        self, tx: Transaction, schedule: Schedule, away: ToolError | NoRoom | DirectoryUnfit, now: datetime
+    ) -> None:
         tries = schedule.tries + 1
         wait = min(wait_after(tries, self.parts.chance()), LONGEST_WAIT)
         await change_schedule(tx, schedule.id, tries=tries, wake_at=now + wait)
         if tries == 1:
-            reason = away.reason if isinstance(away, ToolError) else "people_unknown"
+            reason = "people_unknown" if isinstance(away, DirectoryUnfit) else away.reason
             await self._told(tx, "schedule.delayed", schedule, reason=reason, tick=str(schedule.next_at))
 
     async def _told(self, tx: Transaction, kind: str, schedule: Schedule, **data: Any) -> None:

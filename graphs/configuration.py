@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +37,7 @@ def settled(
     triggers: Triggers,
     workflows: Mapping[str, Workflow],
     standing: Standing,
+    retention: Mapping[str, timedelta],
 ) -> Json:
     """What does not change while a process runs."""
     return {
@@ -49,6 +50,7 @@ def settled(
             for name, workflow in workflows.items()
         },
         "code": {"version": importlib.metadata.version("countersign"), "digest": code_digest()},
+        "retention": {name or "others": f"{kept.days}d" for name, kept in retention.items()},
         "database": {"role": standing.role, "may_alter_log": standing.may_alter_log},
     }
 

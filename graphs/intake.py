@@ -22,7 +22,8 @@ from nodes.sealing import sealed
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record, ToolNotAdmitted, ToolRefused
 
-RESERVED = ("/triggers/", "/schedules/", "/cases/")
+WITHIN = "/cases/"
+RESERVED = ("/triggers/", "/schedules/", WITHIN)
 """Sources of our own: who could send under them could take the place of a tick, a row or a child case."""
 NEWS = "com.countersign.case.informed"
 """The type of an event that tells the case in its `subject` that there is news outside; it carries none."""
@@ -65,6 +66,7 @@ class Intake:
         Raises:
             EventRefused: unknown type, data that does not fit, or records of somebody else. The refusal is
                 on the record.
+            NoRoom: too many cases wait to be begun; nothing was stored.
         """
         if event.type == NEWS:
             return await self._news(event, principal, attempt)
@@ -73,6 +75,8 @@ class Intake:
                 return known, False
         try:
             workflow = self._workflow(event)
+            if not event.source.startswith(WITHIN):  # what a case opens is its own work that goes on
+                await self.parts.room.take_place(workflow.name)
             data = fitting(workflow, event.data)
             depth = await self._depth(workflow, event, principal)
             await self.parts.renew_tools()

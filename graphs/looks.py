@@ -13,6 +13,7 @@ from checkpoints.triggers import TriggerState, hold_trigger, keep_trigger
 from graphs.backoff import wait_after
 from graphs.intake import CloudEvent, Intake
 from graphs.trigger_file import Trigger
+from graphs.waiting_room import NoRoom
 from graphs.wiring import Parts
 from nodes.directory import DirectoryUnfit
 from nodes.event import EventRefused
@@ -57,7 +58,7 @@ async def one_look(parts: Parts, trigger: Trigger, look: Look) -> bool:
             return False
         try:
             looked = await look(state.mark, acting(parts, trigger))
-        except (TriggerTrouble, ToolError) as trouble:
+        except (TriggerTrouble, ToolError, NoRoom) as trouble:
             await _stand_still(tx, parts, trigger, state, trouble.reason)
         except DirectoryUnfit:
             await _stand_still(tx, parts, trigger, state, "people_unknown")
@@ -82,6 +83,7 @@ async def receive(parts: Parts, event: CloudEvent, service: Principal, attempt: 
 
     Raises:
         ToolError: a system that intake asks does not answer.
+        NoRoom: too many cases wait to be begun.
     """
     intake = Intake(parts)
     try:

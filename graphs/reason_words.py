@@ -64,6 +64,9 @@ SAYS = {
     "arguments_erased": Words("Personal data that the action needs was erased.", _NOT_THIS, _BY_PEOPLE),
     "outcome_unknown": Words("The call to the system ended without an answer.", _DOUBT, _LOOK),
     "no_answer": Words("The system cannot say what became of the action.", _DOUBT, _LOOK),
+    "connector_busy": _AWAY._replace(
+        happened="A system that is needed had more calls under way than it is sent at once, for too long."
+    ),
     "connector_rests": _AWAY._replace(
         happened="A system has failed too often in a row and is left alone for a while."
     ),

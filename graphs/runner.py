@@ -274,7 +274,7 @@ class Runner:
             kind=f"case.{status}",
             actor="system:runner",
             at=now,
-            data={"reason": reason, **told},
+            data={"reason": reason, "owner": owner, **told},
         )
         async with self.parts.database.transaction() as tx:
             if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:

@@ -61,12 +61,27 @@ class Rate:
     @classmethod
     def read(cls, env: Mapping[str, str], name: str, usual: "Rate") -> "Rate":
         """From a whole number above 0; raises SettingUnfit."""
-        text = (env.get(name) or str(usual.per_minute)).strip()
-        if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_CALLS):
-            raise SettingUnfit(f"{name}: calls a minute, a whole number from 1 to {MOST_CALLS}")
-        return cls(int(text))
+        return cls(_many(env, name, usual.per_minute, "calls a minute"))
 
 
+def _many(env: Mapping[str, str], name: str, usual: int, what: str) -> int:
+    """A whole number above 0; raises SettingUnfit."""
+    text = (env.get(name) or str(usual)).strip()
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST_CALLS):
+        raise SettingUnfit(f"{name}: {what}, a whole number from 1 to {MOST_CALLS}")
+    return int(text)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Room:
+    """How many new cases may wait for a worker: of all workflows together, and of one."""
+
+    most: int = 2_000
+    most_of_one: int = 1_000
+
+
+USUAL_ROOM = Room()
+USUAL_LINES = 16
 USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS = Rate(6_000), Rate(30_000)
 
 
@@ -94,6 +109,8 @@ class Settings:
             address of this machine or network.
         principal_rate: `COUNTERSIGN_RATE_PRINCIPAL`, calls of the API a minute by one principal.
         address_rate: `COUNTERSIGN_RATE_ADDRESS`, the same by one address.
+        room: `COUNTERSIGN_WAITING` and `COUNTERSIGN_WAITING_WORKFLOW`, new cases that may wait for a worker.
+        lines: `COUNTERSIGN_CONNECTOR_CALLS`, calls of one connector by one process at once.
     """
 
     database_url: str | None = None
@@ -113,6 +130,8 @@ class Settings:
     anchor_private: tuple[str, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
+    room: Room = USUAL_ROOM
+    lines: int = USUAL_LINES
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -137,4 +156,9 @@ class Settings:
             anchor_private=_listed(env.get("COUNTERSIGN_ANCHOR_PRIVATE")),
             principal_rate=Rate.read(env, "COUNTERSIGN_RATE_PRINCIPAL", USUAL_OF_A_PRINCIPAL),
             address_rate=Rate.read(env, "COUNTERSIGN_RATE_ADDRESS", USUAL_OF_AN_ADDRESS),
+            room=Room(
+                most=_many(env, "COUNTERSIGN_WAITING", USUAL_ROOM.most, "cases"),
+                most_of_one=_many(env, "COUNTERSIGN_WAITING_WORKFLOW", USUAL_ROOM.most_of_one, "cases"),
+            ),
+            lines=_many(env, "COUNTERSIGN_CONNECTOR_CALLS", USUAL_LINES, "calls at once"),
         )

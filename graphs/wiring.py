@@ -36,6 +36,7 @@ from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, Rate, Set
 from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
+from graphs.waiting_room import WaitingRoom
 from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
 from nodes.workflow import Workflow
@@ -101,6 +102,7 @@ class Parts:
     anchors: tuple[Anchor, ...] = ()
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
+    room: WaitingRoom
 
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
@@ -149,7 +151,8 @@ async def open_parts(
         await found(sandbox, as_of=clock())
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         outside = read_tools(settings.tools_file, os.environ)
-        registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
+        own_tools, persistence = sandbox_tools(sandbox), asking(sleep, random.random)
+        registry = registry_of(own_tools, outside, persistence, breakers, settings.lines)
         own = frozenset(tool.name for tool in registry)
         capability = registry.hand_over()
         await outside.renew(database, registry, capability)
@@ -181,6 +184,7 @@ async def open_parts(
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
+            room=WaitingRoom(settings.room, database, clock),
         )
         running = settled(
             model=settings.model,
@@ -188,6 +192,7 @@ async def open_parts(
             triggers=parts.triggers,
             workflows=parts.workflows,
             standing=standing_,
+            retention=parts.retention,
         )
         running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)
@@ -195,7 +200,11 @@ async def open_parts(
 
 
 def registry_of(
-    own: Iterable[Tool], outside: Outside, persistence: Persistence, breakers: Breakers
+    own: Iterable[Tool],
+    outside: Outside,
+    persistence: Persistence,
+    breakers: Breakers,
+    lines: int,
 ) -> Registry:
     """The registry with our own tools; those of systems outside come in as they are admitted.
 
@@ -203,7 +212,8 @@ def registry_of(
         ToolsFileUnfit: a system outside is called as one of ours.
     """
     try:
-        return Registry((*own, *outside.sources), persistence, breakers, outside=list(outside.providers))
+        tools, providers = (*own, *outside.sources), list(outside.providers)
+        return Registry(tools, persistence, breakers, outside=providers, lines=lines)
     except ValueError as error:
         raise ToolsFileUnfit(f"the tools file: {error}") from error
 

@@ -1,6 +1,7 @@
 """The registry: the tools there are, and the one door through which they can be called."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -23,6 +24,7 @@ from tools.contract import (
 )
 from tools.persistence import ONCE, Persistence
 
+USUAL_LINES = 16
 T = TypeVar("T")
 Find = Callable[[str], Awaitable[Record | None]]
 Watch = Callable[[str], AbstractContextManager[None]]
@@ -41,6 +43,18 @@ class NoCapability(ToolRefused):
     reason = "no_capability"
 
 
+class ConnectorBusy(ToolUnavailable):
+    """As many questions to this connector are under way as may be, and none has ended in time."""
+
+    reason = "connector_busy"
+
+
+class NoLineFree(ToolRefused):
+    """A deed whose connector was busy for as long as its answer may take; it was not called."""
+
+    reason = "connector_busy"
+
+
 class Capability:
     """The right to call connectors: an object that only its holder has."""
 
@@ -57,7 +71,9 @@ class Registry:
         persistence: Persistence = ONCE,
         breakers: Breakers | None = None,
         outside: Collection[str] = (),
+        lines: int = USUAL_LINES,
     ) -> None:
+        self._lines: defaultdict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, lines))
         self._persistence, self._breakers, self._outside = persistence, breakers, frozenset(outside)
         self._own = tuple(tools)
         if taken := self._outside & {tool.connector for tool in self._own}:
@@ -114,7 +130,7 @@ class Registry:
         tool = self._held(capability, name)
         if type(arguments) is not tool.arguments:
             raise ToolRefused(f"{name} takes {tool.arguments.__name__}, not {type(arguments).__name__}")
-        async with self._watching(tool):
+        async with self._line(tool), self._watching(tool):
             answer = await _within(tool, tool.perform(arguments, call))
             if not isinstance(answer, tool.result):
                 said = type(answer).__name__
@@ -146,7 +162,7 @@ class Registry:
         return await self._persisted(name, partial(self._find, tool, tool.find, key), ToolError)
 
     async def _find(self, tool: Tool, find: Find, key: str) -> Record | None:
-        async with self._watching(tool):
+        async with self._line(tool, asking=True), self._watching(tool):
             answer = await _within(tool, find(key))
             if answer is not None and not isinstance(answer, tool.result):
                 said = type(answer).__name__
@@ -200,6 +216,20 @@ class Registry:
         """Put this around each call from now on; raises NoCapability."""
         self._require(capability)
         self._watch = watch
+
+    @asynccontextmanager
+    async def _line(self, tool: Tool, *, asking: bool = False) -> AsyncIterator[None]:
+        """One of the connector's lines, waited for no longer than for an answer."""
+        lines, busy = self._lines[tool.connector], f"every line to {tool.connector} is taken"
+        try:
+            async with asyncio.timeout(tool.timeout.total_seconds()):
+                await lines.acquire()
+        except TimeoutError as error:
+            raise (ConnectorBusy if asking or tool.effect is Effect.READ else NoLineFree)(busy) from error
+        try:
+            yield
+        finally:
+            lines.release()
 
     @asynccontextmanager
     async def _watching(self, tool: Tool) -> AsyncIterator[None]:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from checkpoints.event import Event
+from graphs.record.course import course_of, denials_of, ended
 from graphs.record.deeds import effect_of, ends_of, grant_of
 from graphs.record.reviews import reviews_of
 from graphs.record.shapes import (
     Asked,
     DecisionRecord,
-    Denial,
-    Ended,
     Finding,
     OutcomeRecord,
     PersonalAct,
@@ -21,7 +20,6 @@ from nodes.judge import VERDICTS
 from nodes.shapes import Json
 
 _WISHES = {"action.proposed": "proposed", "action.edited": "edited"}
-_DENIALS = ("vote.denied", "agent.denied", "personal.denied", "context.refused")
 _OPENED = ("personal.unmasked", "personal.erased")
 
 
@@ -38,9 +36,10 @@ def decision_record(case_id: str, events: Sequence[Event]) -> DecisionRecord:
             asked=_asked(events),
             findings=findings,
             proposals=_proposals(events, findings),
-            denials=[_denial(event) for event in events if event.kind in _DENIALS],
+            course=course_of(events),
+            denials=denials_of(events),
             outcomes=[_outcome(event) for event in events if event.kind == "case.outcome"],
-            ended=_ended(events),
+            ended=ended(events),
             personal=[_personal(event) for event in events if event.kind in _OPENED],
             events=len(events),
         )
@@ -147,25 +146,9 @@ def _verdict(event: Event) -> VerdictRecord:
     )
 
 
-def _denial(event: Event) -> Denial:
-    why = str(event.data.get("why") or event.data.get("reason") or event.data.get("act") or event.kind)
-    return Denial(at=event.at, by=event.actor, kind=event.kind, why=why, data=event.data)
-
-
 def _outcome(event: Event) -> OutcomeRecord:
     told = named(event.data, "code", "observed_at", "effect", "note")
     return OutcomeRecord(at=event.at, by=event.actor, **told)
-
-
-def _ended(events: Sequence[Event]) -> Ended | None:
-    """The last status that a node or the reaper told; what came later is an outcome."""
-    last = next(
-        (e for e in reversed(events) if e.kind.startswith("case.") and e.kind != "case.outcome"), None
-    )
-    if last is None:
-        return None
-    told = named(last.data, "reason", "owner")
-    return Ended(at=last.at, status=last.kind.removeprefix("case."), **told)
 
 
 def _personal(event: Event) -> PersonalAct:

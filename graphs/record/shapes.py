@@ -20,6 +20,7 @@ class Asked(Part):
     Attributes:
         event: the event's data, personal values as tokens.
         rules: by tool, the digest of the rule table that the case goes by.
+        parent: the case that opened it, if one did.
     """
 
     at: datetime
@@ -32,6 +33,7 @@ class Asked(Part):
     title: str | None = None
     event: Json = {}
     rules: dict[str, str] = {}
+    parent: str | None = None
 
 
 class Finding(Part):
@@ -127,7 +129,7 @@ class VoteRecord(Part):
 
 
 class Act(Part):
-    """What else happened to a review: claimed, handed up, asked back, reminded, decided."""
+    """What else happened to a review (claimed, handed up, asked back, decided) or to the case."""
 
     at: datetime
     by: str
@@ -287,12 +289,18 @@ class PersonalAct(Part):
 
 
 class DecisionRecord(Part):
-    """Everything that was decided in a case."""
+    """Everything that was decided in a case.
+
+    Attributes:
+        course: whatever else is on its record: what was read and waited for, halts, ways out, other cases.
+        ended: None while it goes on.
+    """
 
     case: str
     asked: Asked | None = None
     findings: list[Finding] = []
     proposals: list[ProposalRecord] = []
+    course: list[Act] = []
     denials: list[Denial] = []
     outcomes: list[OutcomeRecord] = []
     ended: Ended | None = None

@@ -31,6 +31,7 @@ _ENDED = {
 _MONEY = {"amount_minor", "currency"}
 _MOMENT = {"at", "as_of"}
 _ASIDE = {"confidence_percent", "evidence"}
+_READING = {"context.retrieved"}
 _SHORT = 12
 _MOST = 160
 
@@ -61,7 +62,9 @@ def story(record: DecisionRecord, opened: Opened = still_sealed) -> list[Section
     title = record.asked.title if record.asked and record.asked.title else f"Case {record.case}"
     beginning = Section(title, tuple(_beginning(record, opened)))
     deeds = (Section(_deed(one), tuple(_proposal(one, opened))) for one in record.proposals)
-    return [beginning, *deeds, Section("Afterwards", tuple(_afterwards(record, opened)))]
+    course = Section("On the way", tuple(_course(record, opened)))
+    between = [course] if course.lines else []
+    return [beginning, *deeds, *between, Section("Afterwards", tuple(_afterwards(record, opened)))]
 
 
 def moment(at: datetime) -> str:
@@ -120,6 +123,8 @@ def _beginning(record: DecisionRecord, opened: Opened) -> Iterator[Line]:
         asked = record.asked
         given = {name: value for name, value in asked.event.items() if value is not None}
         yield Line("asked", _cut(f"{moment(asked.at)} by {asked.by}: {pairs(given, opened)}"))
+        if asked.parent is not None:
+            yield Line("from", f"case {asked.parent}, which opened this one")
     for finding in record.findings:
         yield Line("agent", _cut(_said(finding, opened)))
 
@@ -203,6 +208,15 @@ def _done(proposal: ProposalRecord, opened: Opened) -> Iterator[Line]:
         undo = effect.undo
         done = f"; undone {moment(undo.done_at)} by {undo.done_by}" if undo.done_at else ""
         yield Line("undo", f"by {undo.tool} until {moment(undo.until)}{done}")
+
+
+def _course(record: DecisionRecord, opened: Opened) -> Iterator[Line]:
+    for act in record.course:
+        if act.kind not in _READING:
+            what = act.kind.replace(".", " ").replace("_", " ")
+            told = {name: value for name, value in act.data.items() if value is not None}
+            words = f"{what} by {act.by}" + (f": {pairs(told, opened)}" if told else "")
+            yield Line(f"{act.at.astimezone(UTC):%m-%d %H:%M}", _cut(words))
 
 
 def _afterwards(record: DecisionRecord, opened: Opened) -> Iterator[Line]:

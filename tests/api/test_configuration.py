@@ -92,6 +92,18 @@ async def test_another_model_and_another_role_are_told_with_what_they_were(
     assert "sk-not" not in json.dumps(changed["data"])
 
 
+async def test_that_personal_data_is_kept_for_another_time_is_told(
+    house: House, settings: Settings, clock: ManualClock, tmp_path: Path
+) -> None:
+    file = tmp_path / "retention.yaml"
+    file.write_text("{others: 200d}")
+    await reopened(replace(settings, retention_file=file), clock)
+
+    assert (await recorded(house))[-1]["data"]["changes"] == {
+        "retention": {"before": {"others": "184d"}, "after": {"others": "200d"}}
+    }
+
+
 async def test_of_people_it_is_told_who_came_went_or_may_do_something_else(
     parts: Parts, house: House, settings: Settings, clock: ManualClock
 ) -> None:

@@ -50,6 +50,11 @@ from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolRefused, Tool
 
 SMALL, LARGE = "clean_29_90_1", "clean_120_00_1"
 WORDS = "vote.words"
+EVERYWHERE = (
+    *("/cases", "/reviews", "/reviews?status=approved", "/exceptions", "/notifications", "/rules"),
+    *("/connectors", "/halts", "/schedules", "/triggers", "/tools", "/delegations", "/health/ready"),
+)
+"""Where the API tells something of more than one case."""
 CHANNELS = """
 public_url: https://countersign.example.com
 attempts: 2
@@ -90,10 +95,12 @@ async def answers(house: House, settings: Settings, clock: ManualClock, case_id:
         case = (await door.ask("kit", "GET", f"/cases/{case_id}")).json()
         paths = [f"/cases/{case_id}{rest}" for rest in ("", "/timeline", "/verdicts", "/record", "/dossier")]
         paths += [f"/reviews/{review['id']}" for review in case["reviews"]]
-        paths += ["/cases", "/reviews?status=approved", "/notifications", "/rules"]
+        paths += [f"/cases/{case_id}/rollbacks", "/audit/head", "/audit/verify", *EVERYWHERE]
         for who in ("kit", "reader"):
             for path in paths:
                 found[f"{who} GET {path}"] = (await door.ask(who, "GET", path)).text
+        found["gauge GET /metrics"] = (await door.ask("gauge", "GET", "/metrics")).text
+        assert "countersign_cases" in found["gauge GET /metrics"]
         unmask = await door.ask("kit", "POST", f"/cases/{case_id}/unmask", json={"why": COMMENT})
         found["kit POST unmask"] = unmask.text
         assert unmask.status_code == 403

@@ -18,7 +18,8 @@ OF_COMMANDS = {"COUNTERSIGN_URL": LOCAL, "COUNTERSIGN_TOKEN": "none"}
 OLDER_NAMES = {"LANGCHAIN_ENDPOINT", "LANGCHAIN_PROJECT"}
 """Names that LangSmith's own client reads too; each stands with the newer one."""
 DOCUMENT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-PROBES = {"LANGSMITH_TRACING": "true", "COUNTERSIGN_RATE_PRINCIPAL": "7", "COUNTERSIGN_RATE_ADDRESS": "7"}
+NUMBERS = ("RATE_PRINCIPAL", "RATE_ADDRESS", "WAITING", "WAITING_WORKFLOW", "CONNECTOR_CALLS")
+PROBES = {"LANGSMITH_TRACING": "true"} | {f"COUNTERSIGN_{name}": "7" for name in NUMBERS}
 
 
 class Asked(dict[str, str]):

@@ -9,6 +9,7 @@ from checkpoints.queue import Queue, queue_app
 from checkpoints.reaper import MOST_CRASHES, Reaper
 from graphs.wiring import Parts
 from tests.house import House, ManualClock
+from tests.stories.reviewing import told
 from tools.sandbox.cast import CAST
 
 
@@ -51,7 +52,8 @@ async def test_a_case_that_kills_its_workers_fails_and_says_so(house: House, rea
 
     case = await house.case(case.id)
     assert (case.status, case.reason, case.owner) == (Status.FAILED, "worker_crashes", "operations")
-    assert "case.failed" in await house.kinds(case.id)
+    (failed,) = await told(house, case.id, "case.failed")
+    assert failed == {"reason": "worker_crashes", "owner": "operations", "by": "system:reaper"}
     assert await house.rows("SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')") == []
 
 

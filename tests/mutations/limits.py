@@ -4,6 +4,7 @@ from tests.mutations.mutation import API, NODES, STORIES, Mutation, controls
 
 LIMITS = (f"{STORIES}/test_limits.py",)
 SWITCH = (f"{STORIES}/test_stop_switch.py",)
+ROOM = (f"{API}/test_waiting_room.py",)
 
 CONTROLS: list[Mutation] = [
     *controls(
@@ -95,6 +96,58 @@ CONTROLS: list[Mutation] = [
             "return until is not None and until > self._clock()",
             "return False",
             ("tests/tools/test_breakers.py", f"{NODES}/test_gateway_connectors.py"),
+        ),
+    ),
+    *controls(
+        "limits",
+        "graphs/waiting_room.py",
+        (
+            "no more new cases wait than there is room for",
+            "if self._waiting.total() >= self.room.most or self._waiting[workflow] >= self.room.most_of_one:",
+            "if self._waiting[workflow] >= self.room.most_of_one:",
+            ROOM,
+        ),
+        (
+            "one workflow does not take all the room",
+            "if self._waiting.total() >= self.room.most or self._waiting[workflow] >= self.room.most_of_one:",
+            "if self._waiting.total() >= self.room.most:",
+            ROOM,
+        ),
+        (
+            "who waits is counted over all processes",
+            "self._waiting = Counter(await waiting_to_begin(tx))",
+            "pass",
+            ROOM,
+        ),
+    ),
+    *controls(
+        "limits",
+        "checkpoints/queue.py",
+        (
+            "what is decided goes before what is new",
+            "priority=0 if command.kind is CommandKind.START else AHEAD,",
+            "priority=0,",
+            ROOM,
+        ),
+    ),
+    *controls(
+        "limits",
+        "graphs/intake.py",
+        (
+            "what a case opens is not turned away",
+            "if not event.source.startswith(WITHIN):",
+            "if True:",
+            ROOM,
+        ),
+    ),
+    *controls(
+        "limits",
+        "tools/registry.py",
+        (
+            "a connector has so many lines",
+            "                await lines.acquire()",
+            "                lines._value -= 1",
+            ("tests/tools/test_lines.py",),
         ),
     ),
 ]

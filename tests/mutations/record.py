@@ -1,6 +1,6 @@
 """What guards the record, and what is personal in it."""
 
-from tests.mutations.mutation import API, BITES, CHECKS, GRAPHS, NODES, Mutation, controls
+from tests.mutations.mutation import API, BITES, CHECKS, GRAPHS, NODES, STORIES, Mutation, controls
 
 CONTROLS: list[Mutation] = [
     *controls(
@@ -128,6 +128,26 @@ CONTROLS: list[Mutation] = [
             "if unicodedata.category(letter) in _INVISIBLE else letter",
             "if not letter else letter",
             (f"{GRAPHS}/test_views.py",),
+        ),
+    ),
+    *controls(
+        "record",
+        "graphs/record/course.py",
+        (
+            "nothing on a case's record is told nowhere",
+            "for event in events\n        if not event.kind.startswith(_TOLD_ELSEWHERE)",
+            "for event in events[:1]\n        if not event.kind.startswith(_TOLD_ELSEWHERE)",
+            (f"{STORIES}/test_course_on_record.py",),
+        ),
+    ),
+    *controls(
+        "personal data",
+        "tools/sandbox/vendors/documents.py",
+        (
+            "what strangers call their files is personal",
+            "file_name: Annotated[str, Marked(field_class=FieldClass.PERSONAL, trust=Trust.UNTRUSTED)]",
+            "file_name: Annotated[str, Marked(trust=Trust.UNTRUSTED)]",
+            (f"{BITES}/test_canaries_of_workflows.py",),
         ),
     ),
 ]

@@ -27,7 +27,7 @@ class Document(Record):
 
     document_id: str
     kind: DocumentKind
-    file_name: Annotated[str, Marked(trust=Trust.UNTRUSTED)]
+    file_name: Annotated[str, Marked(field_class=FieldClass.PERSONAL, trust=Trust.UNTRUSTED)]
     content_type: str
     sha256: str
     size_bytes: int
