@@ -32,12 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.stash[MINE] = not hasattr(config, "workerinput") and RUN_FOLDER not in os.environ
     if config.stash[MINE]:
-        folder = Path(tempfile.mkdtemp(prefix="countersign-tests-", dir=_quick_place()))
+        folder = Path(tempfile.mkdtemp(prefix="countersign-tests-", dir=quick_place()))
         folder.chmod(0o755)
         os.environ[RUN_FOLDER] = str(folder)
 
 
-def _quick_place() -> Path | None:
+def quick_place() -> Path | None:
     """A folder that is kept in memory, if there is room: a database for each test is many files."""
     if not MEMORY.is_dir():
         return None

@@ -1,7 +1,8 @@
 """`poe crash`: a process killed in every moment of every scenario, and what came of it.
 
     poe crash                         every moment of all scenarios
-    poe crash one rollback            of these
+    poe crash --write                 the same, and the table into docs/reliability.md
+    poe crash one rollback            every moment of these
     poe crash --sample 20             20 of each, chosen by --seed
     poe crash --sample 20 --boundaries one    and all of `one` that touch a commit, a call or a node
 
@@ -21,10 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from pathlib import Path
 
 from tests.crash.forks import begun
 from tests.crash.points import Kind
@@ -34,8 +32,12 @@ from tests.crash.yard import At, Recorded, Yard, open_yard
 BOUNDARIES = {Kind.COMMIT, Kind.CALL, Kind.NODE}
 ANYWAY, KILLED_TOO = 20, 10
 """One in so many is gone on with although its like was; one in so many of those who go on is killed too."""
+MOST_LATE = 5
+"""So many kills of a scenario, and one in fifty, may come too late: no two runs send quite the same."""
 _EARLY = 150
 """In how many of its first moments whoever goes on is killed; by then it has taken over and begun."""
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- crash: begin -->", "<!-- crash: end -->"
 WRONG = ("stuck", "doubled", "lost", "hidden", "without its grant", "in doubt", "log", "asked twice")
 
 
@@ -151,26 +153,32 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("scenarios", nargs="*", metavar="scenario", help=", ".join(names))
     parser.add_argument("--sample", type=int)
     parser.add_argument("--boundaries", action="append", default=[], choices=names)
+    parser.add_argument("--write", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1)
     wish = parser.parse_args(words)
     if strange := {*wish.scenarios} - {*names}:
         parser.error(f"there is no scenario {', '.join(sorted(strange))}")
-    table, wrong = Table(*COLUMNS, box=box.MARKDOWN), list[str]()
+    if wish.write and (wish.scenarios or wish.sample is not None):
+        parser.error("only what comes of all moments of all scenarios is written down")
+    rows, wrong = [[*COLUMNS], ["---"] * len(COLUMNS)], list[str]()
     with open_yard() as yard:
         for scenario in SCENARIOS:
             if scenario.name in (wish.scenarios or names):
                 recorded = yard.record(scenario)
                 where = chosen(recorded, wish.sample, wish.boundaries, wish.seed)
                 came = in_lanes(yard, recorded, where, wish.lanes, wish.seed)
-                table.add_row(*row_of(recorded, came))
+                rows.append(row_of(recorded, came))
                 found = list(_told(scenario, recorded, came))
-                print(f"{scenario.says}: {len(came)} kills, {len(found)} wrong", file=sys.stderr, flush=True)
+                late = sum(one.died is None for one in came)
+                line = f"{scenario.says}: {len(came)} kills, {late} too late, {len(found)} wrong"
+                print(line, file=sys.stderr, flush=True)
                 wrong += found
-    console = Console(width=260)
-    console.print(table)
-    for line in wrong:
-        console.print(line, markup=False, highlight=False)
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    print(table, *wrong, sep="\n")
+    if wish.write:
+        before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+        DOCUMENT.write_text(f"{before}{BEGIN}\n{table}{END}{rest.partition(END)[2]}", encoding="utf-8")
     return 1 if wrong else 0
 
 
@@ -182,6 +190,9 @@ def _told(scenario: Scenario, recorded: Recorded, came: Sequence[Came]) -> Itera
     for one in came:
         points = "; ".join(map(str, recorded.points(one.at)))
         yield from (f"{scenario.name} {one.at}, {one.died or points}: {problem}" for problem in one.problems)
+    late = sum(one.died is None for one in came)
+    if late > MOST_LATE + len(came) // 50:
+        yield f"{scenario.name}: {late} of {len(came)} kills came too late: the process had ended"
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ from graphs.reconciler import Reconciler
 from graphs.rollbacks import Rollbacks
 from graphs.rulebook import Rulebook
 from graphs.runner import Runner
+from graphs.waiting_room import WaitingRoom
 from graphs.wiring import Parts, registry_of
 from nodes.permissions import Principal
 from tests.crash.points import Points, seen
 from tests.house import SHOP, House, ManualClock, at_once
 from tools.contract import Tool
+from tools.registry import USUAL_LINES
 from tools.sandbox import sandbox_tools
 from tools.sandbox.database import open_sandbox
 
@@ -138,7 +140,9 @@ async def born(
         open_sandbox(place.sandbox, clock=clock) as sandbox,
     ):
         tools = [changed(tool) for tool in sandbox_tools(sandbox)]
-        registry = registry_of(tools, ready.outside, asking(at_once, lambda: 0.5), ready.breakers)
+        registry = registry_of(
+            tools, ready.outside, asking(at_once, lambda: 0.5), ready.breakers, USUAL_LINES
+        )
         capability = registry.hand_over()
         if points is not None:
             registry.watched_by(capability, points.call)
@@ -148,6 +152,7 @@ async def born(
             queue=Queue(queue_app(database.conninfo)),
             registry=registry,
             capability=capability,
+            room=WaitingRoom(ready.room.room, database, clock),
             rulebook=Rulebook(database, dict(ready.rulebook.tables)),
             clock=clock,
             tracer=ready.tracer if points is None else points,

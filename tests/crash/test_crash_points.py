@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from checkpoints.cases import Status
-from tests.crash.__main__ import WRONG, about
+from tests.crash.__main__ import BEGIN, COLUMNS, DOCUMENT, END, WRONG, about
 from tests.crash.forks import in_child
 from tests.crash.points import Kind, Points
 from tests.crash.scenarios import SCENARIOS
@@ -62,6 +62,15 @@ def test_what_differs_from_a_case_that_nobody_killed_is_told(word: str, changed:
     assert told
     assert {*told} == {word}
     assert {*told} <= {*WRONG}
+
+
+def test_the_document_tells_of_every_scenario_and_of_nothing_wrong() -> None:
+    table = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+
+    assert head == [*COLUMNS]
+    assert [row[0] for row in rows] == [scenario.says for scenario in SCENARIOS]
+    assert {cell for row in rows for cell in row[-len(WRONG) :]} == {"0"}
 
 
 def test_a_case_that_ended_as_usual_differs_in_nothing() -> None:

@@ -20,18 +20,15 @@ from graphs.runner import Runner
 from graphs.settings import Settings
 from graphs.wiring import open_parts
 from nodes.undoing import ROLLBACK
-from tests.conftest import AS_OF
+from tests.conftest import AS_OF, quick_place
 from tests.crash.forks import Child, in_child
 from tests.crash.life import LATER, Act, Place, born
 from tests.crash.points import Kind, Moment, Point, Points
 from tests.crash.remains import alone_at, remains_at
 from tests.crash.scenarios import PEOPLE, Scenario
 from tests.crash.verdict import Ending, differences, ending_of, is_unknown
-from tests.databases import OURS, SANDBOX, make_templates
+from tests.databases import OURS, SANDBOX, _copy, make_templates
 from tests.house import ManualClock, at_once
-
-_MEMORY = Path("/dev/shm")  # noqa: S108 - where a database is copied thirty times faster than on a disk
-
 
 At = tuple[int, int]
 """Where a process is killed: the number of the act, and of the moment in it."""
@@ -167,17 +164,14 @@ class Yard:
             for base in (OURS, SANDBOX):
                 of, to = (f"{base}_{template}" if template else base), f"{base}_{name}"
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(to)))
-                connection.execute(_COPY.format(sql.Identifier(to), sql.Identifier(of)))
+                connection.execute(_copy(to, of))
         return self._place(name)
-
-
-_COPY = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
 
 
 @contextmanager
 def open_yard() -> Iterator[Yard]:
     """A yard for as long as the block lasts, with everything imported, read and proven once."""
-    folder = Path(tempfile.mkdtemp(prefix="countersign-crash-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="countersign-crash-", dir=quick_place()))
     folder.chmod(0o755)
     try:
         with asyncio.Runner() as runner:
