@@ -45,7 +45,7 @@ async def filled(postgres: EmbeddedPostgres, folder: Path, cases: int) -> AsyncI
     people = folder / "people.yaml"
     bench_reviews.known_people(people)
     async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
-        await bench.fill(sandbox)
+        await bench.fill(sandbox, range(bench.REVIEWED[-1] + 1), bench.REVIEWED)
         settings = Settings(database_url=ours, sandbox_url=sandbox, home=folder, people_file=people)
         async with open_parts(settings, clock=ManualClock(AS_OF)) as parts:
             house = House(parts)
