@@ -50,6 +50,10 @@ class ThreadIsBusy(CheckpointsError):
     """Another session holds this thread."""
 
 
+class NoSeat(CheckpointsError):
+    """As many cases of the workflow are worked on as may be at once."""
+
+
 class TooEarly(CheckpointsError):
     """The command is not to be carried out yet."""
 

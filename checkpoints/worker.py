@@ -12,7 +12,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
-from checkpoints.errors import DatabaseAway, GraphLacksStep, StaleHead, ThreadIsBusy, TooEarly
+from checkpoints.errors import DatabaseAway, GraphLacksStep, NoSeat, StaleHead, ThreadIsBusy, TooEarly
 from checkpoints.queue import QUEUE, SEGMENT_TASK
 
 logger = logging.getLogger(__name__)
@@ -59,18 +59,20 @@ USUAL_PACE = Pace()
 
 
 class SegmentRetry(BaseRetryStrategy):
-    """A shutdown, a lost connection or thread, or a graph that lacks a step is tried again.
+    """A shutdown, a lost connection or thread, no seat, or a graph that lacks a step is tried again.
 
     Anything else is final, and rare: the runner turns every failure of a case into a state of the case.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """Now for a shutdown; else after 1, 2, 4 … at most 30 seconds."""
+        """Now for a shutdown; else after 1, 2, 4 … at most 30 seconds, or 8 for a seat."""
         match exception:
             case asyncio.CancelledError() | Drained():
                 return RetryDecision(retry_in={"seconds": 0})
             case TooEarly():  # the database's clock is ahead of ours
                 return RetryDecision(retry_in={"seconds": 1})
+            case NoSeat():
+                return RetryDecision(retry_in={"seconds": min(2**job.attempts, 8)})
             case DatabaseAway() | ConnectorException() | ThreadIsBusy() | StaleHead() | GraphLacksStep():
                 return RetryDecision(retry_in={"seconds": min(2**job.attempts, 30)})
             case _:

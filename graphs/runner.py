@@ -25,6 +25,7 @@ from checkpoints.places import GRAPH, VERSION, name_step, place_of
 from checkpoints.projection import Projection
 from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
+from checkpoints.seats import seated
 from checkpoints.serializer import ForeignCheckpoint
 from checkpoints.session import Session, fence, open_session
 from checkpoints.usage import SessionUsage
@@ -87,7 +88,7 @@ class Runner:
             Drained: stopped between two steps; to be taken up again at once.
             TooEarly: the command is for later.
             GraphLacksStep: this graph lacks the step that the thread waits in; for a worker that has it.
-            ThreadIsBusy, StaleHead, DatabaseAway: to be tried again.
+            ThreadIsBusy, NoSeat, StaleHead, DatabaseAway: to be tried again.
         """
         await self.parts.renew_tools()
         async with open_session(self.parts.database.engine) as session:
@@ -96,7 +97,8 @@ class Runner:
                 return
             if known[0].run_at is not None and known[0].run_at > self.parts.clock():
                 raise TooEarly
-            async with fence(session, known[1].id):
+            seats = self.parts.seats.get(known[1].workflow)
+            async with seated(session, known[1].workflow, seats), fence(session, known[1].id):
                 # Asked again: whoever held the thread until now may have carried it out.
                 known = await open_command(session, command_id)
                 if known is not None and known[1].ended_by_people:

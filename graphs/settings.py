@@ -10,6 +10,7 @@ from pathlib import Path
 MOST_CALLS = 10_000_000
 HOSTED = "https://api.smith.langchain.com"
 USUAL_PRUNING = timedelta(days=7)
+_COUNT = re.compile(r"[1-9][0-9]{0,3}")
 _DAYS = re.compile(r"[0-9]{1,5}d")
 
 
@@ -76,6 +77,17 @@ def _many(env: Mapping[str, str], name: str, usual: int, what: str) -> int:
     return int(text)
 
 
+def _by_workflow(env: Mapping[str, str], name: str) -> dict[str, int]:
+    """Numbers by workflow, such as `vendor=2,incident=4`; raises SettingUnfit."""
+    found: dict[str, int] = {}
+    for part in _listed(env.get(name)):
+        workflow, _, number = (piece.strip() for piece in part.partition("="))
+        if not workflow or workflow in found or not _COUNT.fullmatch(number):
+            raise SettingUnfit(f"{name}: numbers by workflow, such as vendor=2,incident=4")
+        found[workflow] = int(number)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
     """How many new cases may wait for a worker: of all workflows together, and of one."""
@@ -126,6 +138,7 @@ class Settings:
         address_rate: `COUNTERSIGN_RATE_ADDRESS`, the same by one address.
         room: `COUNTERSIGN_WAITING` and `COUNTERSIGN_WAITING_WORKFLOW`, new cases that may wait for a worker.
         lines: `COUNTERSIGN_CONNECTOR_CALLS`, calls of one connector by one process at once.
+        seats: `COUNTERSIGN_SEATS`, cases of a workflow that may be worked on at once; else no bound.
     """
 
     database_url: str | None = None
@@ -148,6 +161,7 @@ class Settings:
     address_rate: Rate = USUAL_OF_AN_ADDRESS
     room: Room = USUAL_ROOM
     lines: int = USUAL_LINES
+    seats: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -178,4 +192,5 @@ class Settings:
                 most_of_one=_many(env, "COUNTERSIGN_WAITING_WORKFLOW", USUAL_ROOM.most_of_one, "cases"),
             ),
             lines=_many(env, "COUNTERSIGN_CONNECTOR_CALLS", USUAL_LINES, "calls at once"),
+            seats=_by_workflow(env, "COUNTERSIGN_SEATS"),
         )

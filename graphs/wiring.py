@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,14 @@ from graphs.people import People
 from graphs.retention import USUAL, read_retention
 from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
-from graphs.settings import USUAL_OF_A_PRINCIPAL, USUAL_OF_AN_ADDRESS, USUAL_PRUNING, Rate, Settings
+from graphs.settings import (
+    USUAL_OF_A_PRINCIPAL,
+    USUAL_OF_AN_ADDRESS,
+    USUAL_PRUNING,
+    Rate,
+    Settings,
+    SettingUnfit,
+)
 from graphs.tools_file import ToolsFileUnfit, read_tools
 from graphs.tracing import UNTRACED, Tracer, open_tracer
 from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
@@ -104,6 +111,7 @@ class Parts:
     principal_rate: Rate = USUAL_OF_A_PRINCIPAL
     address_rate: Rate = USUAL_OF_AN_ADDRESS
     room: WaitingRoom
+    seats: Mapping[str, int] = field(default_factory=dict)
 
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
@@ -187,6 +195,7 @@ async def open_parts(
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
             room=WaitingRoom(settings.room, database, clock),
+            seats=_seats(settings, workflows),
         )
         running = settled(
             model=settings.model,
@@ -199,6 +208,14 @@ async def open_parts(
         running |= {"outside": outside.to_json()}
         await parts.configuration().opened(parts.workflows, running)
         yield parts
+
+
+def _seats(settings: Settings, workflows: Container[str]) -> Mapping[str, int]:
+    """How many cases of which workflow may be worked on at once; raises SettingUnfit for one nobody knows."""
+    for workflow in settings.seats:
+        if workflow not in workflows:
+            raise SettingUnfit(f"COUNTERSIGN_SEATS: there is no workflow {workflow}")
+    return settings.seats
 
 
 def registry_of(

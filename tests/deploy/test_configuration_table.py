@@ -20,7 +20,7 @@ OLDER_NAMES = {"LANGCHAIN_ENDPOINT", "LANGCHAIN_PROJECT"}
 """Names that LangSmith's own client reads too; each stands with the newer one."""
 DOCUMENT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 NUMBERS = ("RATE_PRINCIPAL", "RATE_ADDRESS", "WAITING", "WAITING_WORKFLOW", "CONNECTOR_CALLS")
-PROBES = {"LANGSMITH_TRACING": "true", "COUNTERSIGN_PRUNE_AFTER": "70d"} | {
+PROBES = {"LANGSMITH_TRACING": "true", "COUNTERSIGN_PRUNE_AFTER": "70d", "COUNTERSIGN_SEATS": "vendor=2"} | {
     f"COUNTERSIGN_{name}": "7" for name in NUMBERS
 }
 
@@ -70,6 +70,8 @@ def shown(value: Any) -> str:
     """A default as the table writes it."""
     match value:
         case None | ():
+            return "none"
+        case dict() if not value:
             return "none"
         case bool():
             return str(value).lower()
