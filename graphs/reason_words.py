@@ -126,7 +126,7 @@ SAYS = {
         "Find somebody, say so in the service catalogue, then retry.",
     ),
     "urgency_not_by_rule": Words("It is not the way of calling of the rules.", _NOTHING, _BY_PEOPLE),
-    "not_recommended": _RULES._replace(happened="The analyst does not recommend this."),
+    "not_recommended": _RULES._replace(happened="Neither the analyst nor the records point to this."),
     "restart_loop": Words("Restarts have not helped in the last hour.", _NOTHING, _BY_PEOPLE),
     "deployment_not_live": _RULES._replace(happened="The deployment is not live, or has replaced nothing."),
     "another_deployment": Words("The analyst means another deployment.", _NOTHING, _BY_PEOPLE),

@@ -15,7 +15,7 @@ from checkpoints.sealing import SealBroken
 from checkpoints.votes import VoteKind
 from nodes.action import Proposal, action_of, evidence_of, resolve, same
 from nodes.edits import edited
-from nodes.facts import FactsUnfit, typed
+from nodes.facts import Fact, FactsUnfit, typed
 from nodes.permissions import NotPermitted, Verb
 from nodes.records import Records, Source, UnresolvedReference, WindowStart, every, reference
 from nodes.rules import Consequence, Outcome, Verdict
@@ -176,7 +176,10 @@ class Judge:
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
         ledger = await self._ledger(ruling, proposal)
-        facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
+        facts = ruling.facts_of(
+            records, proposal, arguments, self.clock(), ledger, handed_over=bool(case.get("parent"))
+        )
+        snapshot, verdict = self._verdict(ruling, facts)
         verdict = self._by_rule_alone(ruling, proposal, sources, verdict)
         action = action_of(
             proposal,
@@ -190,7 +193,7 @@ class Judge:
         return Judgement(
             proposal=proposal,
             verdict=verdict,
-            facts=facts,
+            facts=snapshot,
             action=action,
             digest=digest(action),
             records=records,
@@ -249,15 +252,7 @@ class Judge:
             if effect.key != proposal.key
         ]
 
-    def _verdict(
-        self,
-        ruling: Ruling,
-        records: Records,
-        proposal: Proposal,
-        arguments: Json,
-        ledger: Sequence[Entry],
-    ) -> tuple[Json, Verdict]:
-        facts = ruling.facts_of(records, proposal, arguments, self.clock(), ledger)
+    def _verdict(self, ruling: Ruling, facts: Mapping[str, Fact]) -> tuple[Json, Verdict]:
         snapshot = {name: fact.to_json() for name, fact in sorted(facts.items())}
         try:
             verdict = ruling.table.judge(typed(ruling.facts, facts))

@@ -12,6 +12,7 @@ from nodes.agent import AgentRole
 from nodes.facts import Fact, Facts
 from nodes.hours import Hours
 from nodes.limits import Limits
+from nodes.origins import origin_of
 from nodes.permissions import Permissions
 from nodes.records import Records, Said, Source, View, no_records
 from nodes.rules import RuleTable
@@ -66,8 +67,10 @@ class Ruling:
         arguments: Json,
         now: datetime,
         ledger: Sequence[Entry] = (),
+        *,
+        handed_over: bool = False,
     ) -> dict[str, Fact]:
-        """All facts of a proposal: those that are gathered, and those that the windows measure.
+        """All facts of a proposal: those that are gathered, that windows measure, and that tell origins.
 
         Args:
             records: the case's.
@@ -75,13 +78,28 @@ class Ruling:
             arguments: its arguments, resolved.
             now: the time by which windows end.
             ledger: what the proposer has done so far, if a window measures it.
+            handed_over: whether another case has opened this one.
         """
         gathered = self.gather(records, proposal, arguments, now)
         measured = {}
         for name, window in self.table.windows.items():
             source, entries = self._deeds(window, records, ledger)
             measured[name] = self._measured(window, source, entries, gathered, now)
-        return gathered | measured
+        return gathered | measured | self._origins(records, proposal, now, handed_over=handed_over)
+
+    def _origins(
+        self, records: Records, proposal: Proposal, now: datetime, *, handed_over: bool
+    ) -> dict[str, Fact]:
+        return {
+            fact: Fact(
+                value=origin_of(proposal, name, records, handed_over=handed_over),
+                source=proposal.source_of(name, records)[0],
+                trust=Trust.RECORD,
+                at=now,
+            )
+            for fact, name in self.facts.origins.items()
+            if name in proposal.arguments
+        }
 
     def _deeds(
         self, window: Window, records: Records, ledger: Sequence[Entry]
