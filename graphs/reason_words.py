@@ -83,6 +83,9 @@ SAYS = {
     "several_rows_match": Words("Several rules match, and say different things.", _NOTHING, _BY_PEOPLE),
     "facts_unfit": Words("A fact that the rules need is missing or makes no sense.", _NOTHING, _MENDED),
     "literal_arguments": Words("A value of the action comes from no record.", _NOTHING, _BY_PEOPLE),
+    "words_not_listed": Words(
+        "An argument is an agent's word where the workflow lets it be none.", _NOTHING, _BY_PEOPLE
+    ),
     "tool_not_listed": Words("The step does not list the tool that is proposed.", _NOTHING, _BY_PEOPLE),
     "unproven_authority": Words(
         "Who, what, where or how much comes from no record, but from what somebody says.",

@@ -29,6 +29,7 @@ from graphs.meter import Meter, known_names
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.outside import NOBODY, Outside
 from graphs.people import People
+from graphs.provenance import require_provenance
 from graphs.retention import USUAL, read_retention
 from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
@@ -272,12 +273,13 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
 
 
 def proven(workflow: Workflow, registry: Registry) -> Workflow:
-    """The workflow, if its graph is closed, its roles are bearable and its tables fit its tools.
+    """The workflow, if its graph is closed, its words are listed, its roles are bearable and its tables fit.
 
     Raises:
         OpenWorld, WorkflowUnfit, TableUnfit.
     """
     require_closed(workflow.name, workflow.build(), workflow.rulings)
+    require_provenance(workflow, registry)
     require_rule_of_two(workflow, registry)
     return held_to_tools(workflow, registry)
 

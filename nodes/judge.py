@@ -157,6 +157,8 @@ class Judge:
             return self._unjudged(proposal, Outcome.REFUSE, "not_permitted")
         if proposal.tool_version != self.registry.describe(proposal.tool).version:
             return self._unjudged(proposal, Outcome.REFUSE, "tool_version_changed")
+        if self._puts_words(ruling, proposal):
+            return self._unjudged(proposal, Outcome.REFUSE, "words_not_listed")
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
             records = {**await self.records(case), **await self._undoing(case, proposal)}
@@ -217,6 +219,14 @@ class Judge:
     def _may_propose(self, proposal: Proposal) -> bool:
         held = (proposal.proposer,)
         return self.workflow.permissions.decide(held, Verb.PROPOSE, proposal.tool).allowed
+
+    def _puts_words(self, ruling: Ruling, proposal: Proposal) -> bool:
+        """Whether an argument is what an agent has said, and the workflow does not list it as that."""
+        names = {argument: item.path.partition(".")[0] for argument, item in proposal.references.items()}
+        return any(
+            self.workflow.is_said(name) and name not in ruling.said.get(argument, ())
+            for argument, name in names.items()
+        )
 
     async def _arguments(self, proposal: Proposal, records: Records) -> tuple[Arguments, dict[str, Json]]:
         """The arguments in clear; only literals are opened, for what a record says is just text."""

@@ -43,6 +43,8 @@ class Ruling:
             deed is done to: a case does one deed to one thing, whatever its other arguments are.
         apart: arguments that tell one deed of the case from another, beside `own`.
         hears: agents whose findings are facts; a case in which one of them has said nothing is not judged.
+        said: arguments that may be what agents have said, each with the agents, or the concluded records,
+            whose words it may be; all others are never anybody's words, whatever a step proposes.
         beside: records that other deeds of the case change while this one waits for people: what is signed
             does not bind them. Facts from them count all the same.
         amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
@@ -56,6 +58,7 @@ class Ruling:
     own: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
@@ -201,6 +204,10 @@ class Workflow:
         scoped = {path.partition(".")[0] for pair in self.scope for path in pair}
         if open_ := [one.name for one in self.sources if not one.shared and one.name not in scoped]:
             raise WorkflowUnfit(f"{self.name}: nothing says whose these must be: {', '.join(open_)}")
+
+    def is_said(self, name: str) -> bool:
+        """Whether a record is what an agent has said, or rests on it."""
+        return name in self.agents or issubclass(self.derived.get(name, BaseModel), Said)
 
     def computed(self, records: Records, now: datetime) -> Mapping[str, BaseModel]:
         """The records that are derived from others; raises WorkflowUnfit if one is not what is declared."""
