@@ -146,7 +146,8 @@ def _in_words(workflow: Workflow, ruling: Ruling, tool: Tool, agent: str) -> Ite
     What a concluded record says rests on whoever the ruling hears. An argument of authority, or one that
     leaves the house, is never let pass by rule alone when it is somebody's word.
     """
-    for argument, names in ruling.said.items():
+    taken = {name: names for name, names in ruling.said.items() if name in tool.arguments.model_fields}
+    for argument, names in taken.items():
         judged = tool.effect is Effect.EGRESS or argument in tool.authority
         by = {agent for name in names for agent in ((name,) if name in workflow.agents else ruling.hears)}
         if agent in by and not judged:

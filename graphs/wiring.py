@@ -23,6 +23,7 @@ from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
 from graphs.closed_world import require_closed
+from graphs.companies import Company, sandbox_company
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.meter import Meter, known_names
@@ -45,9 +46,6 @@ from tools.breakers import Breakers
 from tools.contract import Tool
 from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
-from tools.sandbox import sandbox_tools
-from tools.sandbox.database import open_sandbox
-from tools.sandbox.founding import found
 
 logger = logging.getLogger(__name__)
 
@@ -128,9 +126,14 @@ def new_id() -> str:
 
 @asynccontextmanager
 async def open_parts(
-    settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id, sleep: Sleep = asyncio.sleep
+    settings: Settings,
+    *,
+    company: Company = sandbox_company,
+    clock: Clock = utc_now,
+    ids: Ids = new_id,
+    sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Parts]:
-    """Open everything.
+    """Open everything, in front of a company: the sandbox's, unless another one brings its tools.
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
@@ -146,11 +149,10 @@ async def open_parts(
         database = await stack.enter_async_context(open_database(where.ours))
         await require_migrated(database)
         standing_ = await _warned(database)
-        sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
-        await found(sandbox, as_of=clock())
+        tools = await stack.enter_async_context(company(where.sandbox, clock))
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         outside = read_tools(settings.tools_file, os.environ)
-        registry = registry_of(sandbox_tools(sandbox), outside, asking(sleep, random.random), breakers)
+        registry = registry_of(tools, outside, asking(sleep, random.random), breakers)
         own = frozenset(tool.name for tool in registry)
         capability = registry.hand_over()
         await outside.renew(database, registry, capability)
