@@ -141,7 +141,7 @@ def field_facts(records: Records, proposal: Proposal, arguments: Json, now: date
         ),
         "sources": fact(compared(known, field, arguments["value"]), "firmographics"),
         "existing_customer": fact(relations.group_is_customer, "relations.group_is_customer"),
-        "news": fact(_news(records), "news_reader", Trust.MODEL),
+        "news": fact(news_of(records), "news_reader", Trust.MODEL),
         "confidence_percent": fact(percent, f"{topic.agent}.{field}_percent", Trust.MODEL),
     }
 
@@ -159,7 +159,7 @@ def _value_from(proposal: Proposal, field: str, finding: str) -> str:
     return "person" if "value" in proposal.edits else "elsewhere"
 
 
-def _news(records: Records) -> str:
+def news_of(records: Records) -> str:
     """What there is of news; fixed code reads it too, so that no model can be talked out of the worst."""
     news, reading, known = records["news"], records["news_reader"], records["firmographics"]
     assert isinstance(news, CompanyNews)

@@ -6,12 +6,18 @@ from typing import ClassVar
 import pytest
 
 from graphs.catalogue import find_kits
+from graphs.closed_world import OpenWorld
+from graphs.flow import Builder
 from graphs.provenance import require_provenance
 from graphs.refund import KIT
+from graphs.refund.graph import build
 from graphs.refund.records import RefundFacts
 from graphs.rule_of_two import require_rule_of_two
+from graphs.wiring import proven
+from nodes.held import held
 from nodes.permissions import Permission, Permissions, Role, Verb
 from nodes.records import Said, View
+from nodes.retrieve import retrieve
 from nodes.workflow import Workflow, WorkflowUnfit
 from tests.house import House
 from tools.contract import Record
@@ -130,6 +136,24 @@ async def test_words_that_the_judge_never_lets_pass_alone_are_bearable(house: Ho
 async def test_what_nobody_says_is_listed_as_nobodys_words(house: House, record: str) -> None:
     with pytest.raises(WorkflowUnfit, match=f"lists as words what nobody says: {record}"):
         require_provenance(triage_says(record), house.parts.registry)
+
+
+async def test_what_is_not_proven_does_not_run(house: House) -> None:
+    refund, registry = KIT.workflow(), house.parts.registry
+    assert proven(refund, registry).name == "refund"
+
+    with pytest.raises(WorkflowUnfit, match="take one of the three away"):
+        proven(triage_says("triage"), registry)
+    with pytest.raises(WorkflowUnfit, match="what nobody says"):
+        proven(triage_says("nobody"), registry)
+    with pytest.raises(OpenWorld, match="has an error handler"):
+        proven(replace(refund, build=open_graph), registry)
+
+
+def open_graph() -> Builder:
+    graph = build()
+    graph.set_node_defaults(error_handler=held(retrieve))
+    return graph
 
 
 async def test_a_fact_that_tells_the_origin_of_nothing_is_refused(house: House) -> None:
