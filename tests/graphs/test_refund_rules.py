@@ -152,7 +152,7 @@ def test_a_small_refund_is_automatic_only_for_who_has_asked_for_it(asked_by: str
     if asked_by == "author":
         assert asked.outcome is Outcome.ALLOW
     else:
-        assert (asked.outcome, asked.then.ladder, asked.row) == (*LEAD, "RF-78")
+        assert (asked.outcome, asked.then.ladder, asked.row) == (*LEAD, "RF-85")
 
 
 @pytest.mark.parametrize(("minor", "who"), [(4999, LEAD), (5000, LEAD), (50000, LEAD), (50001, FINANCE)])

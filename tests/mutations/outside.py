@@ -137,7 +137,8 @@ CONTROLS: list[Mutation] = [
             (
                 "super().__init__(verify=guard.tls, trust_env=False)\n        self._guard = guard\n"
                 "        self._pool = httpcore.AsyncConnectionPool(\n"
-                "            ssl_context=guard.tls, max_connections=10, network_backend=_GuardedBackend(guard)\n"
+                "            ssl_context=guard.tls, max_connections=10,"
+                " network_backend=_GuardedBackend(guard)\n"
                 "        )\n"
             ),
             "super().__init__(verify=guard.tls)\n        self._guard = guard\n",

@@ -83,7 +83,7 @@ async def test_what_an_agent_said_is_judged_as_that_where_it_is_listed(house: Ho
 
     found = await judged(house, case, with_arguments(case, reason_code=Ref("triage.kind")))
 
-    assert (found.verdict.outcome, found.verdict.row) == (Outcome.REVIEW, "RF-78")
+    assert (found.verdict.outcome, found.verdict.row) == (Outcome.REVIEW, "RF-85")
     assert found.facts["asked_by"]["value"] == "model"
     assert found.action["arguments"]["reason_code"] == "refund"
     assert found.action["sources"]["reason_code"] == {"source": "triage.kind", "trust": Trust.MODEL.value}

@@ -85,7 +85,7 @@ async def test_what_an_agent_has_read_out_of_a_ticket_is_paid_by_no_rule_however
     child = await child_of(house, await after_ticket(house, "wants_little_back"))
     review = await house.review(child.id)
 
-    assert (review.rule, review.roles) == ("RF-78", ["support_lead"])
+    assert (review.rule, review.roles) == ("RF-85", ["support_lead"])
     assert review.shown["facts"]["asked_by"]["value"] == "model"
     assert await refunded(house, "wants_little_back") == []
     assert (await house.decided(review, LEE)).status is Status.CLOSED
