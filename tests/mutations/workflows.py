@@ -77,6 +77,12 @@ CONTROLS: list[Mutation] = [
             "if False:",
             _INCIDENT,
         ),
+        (
+            "for SEV3 nobody is woken",
+            '"SEV3": (("first", "push"),),',
+            '"SEV3": (("first", "phone"),),',
+            (f"{GRAPHS}/test_incident_rules.py::test_what_is_planned_is_what_the_escalation_policy_allows",),
+        ),
     ),
     *controls(
         "incident",
@@ -85,16 +91,6 @@ CONTROLS: list[Mutation] = [
             "below the floor a commander signs",
             "{review: below_severity_floor, by: [incident_commander]",
             "{review: below_severity_floor, by: [on_call]",
-            _INCIDENT,
-        ),
-    ),
-    *controls(
-        "incident",
-        "graphs/incident/page.yaml",
-        (
-            "for SEV3 nobody is woken",
-            "when: {floor: SEV3, urgency: phone}",
-            "when: {floor: SEV3, urgency: phone, level: second}",
             _INCIDENT,
         ),
     ),
