@@ -118,7 +118,7 @@ CONTROLS: list[Mutation] = [
             "the connection goes to the address that was checked",
             "return await self._real.connect_tcp(address, port,",
             "return await self._real.connect_tcp(host, port,",
-            (f"{_HTTP}::test_the_connection_goes_to_the_address_that_was_checked",),
+            (f"{_HTTP}::test_a_name_that_only_the_check_knows_is_connected_to_all_the_same",),
         ),
         (
             "a request is not addressed to another host",
