@@ -15,7 +15,7 @@ from checkpoints.session import open_session
 from checkpoints.votes import Vote, VoteKind, add_vote, votes_on
 from graphs.closing import NotEligible, close, review_event, sealed_words, unfit
 from graphs.electorate import Electorate
-from graphs.judging import judge_on
+from graphs.judging import case_state, judge_on
 from graphs.wiring import Parts
 from nodes.action import Proposal, differences
 from nodes.edits import edited, patch_to
@@ -176,9 +176,7 @@ class Edits:
 
             judge = judge_on(self.parts, workflow, session, sealing, decided)
             proposal = Proposal.from_json(review.shown["proposal"]).with_literals(values)
-            return await judge.judge(
-                {"id": case.id, "event": case.event, "rollback": case.rollback}, proposal
-            )
+            return await judge.judge(case_state(case), proposal)
 
     def _fitting(self, review: Review, arguments: Json) -> Arguments:
         try:

@@ -43,6 +43,7 @@ class Judged:
     own: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
@@ -130,6 +131,7 @@ class Kit:
             own=one.own,
             apart=one.apart,
             hears=one.hears,
+            said=one.said,
             beside=one.beside,
             amount=one.amount,
             subjects=one.subjects,

@@ -86,6 +86,9 @@ SAYS = {
     "several_rows_match": Words("Several rules match, and say different things.", _NOTHING, _BY_PEOPLE),
     "facts_unfit": Words("A fact that the rules need is missing or makes no sense.", _NOTHING, _MENDED),
     "literal_arguments": Words("A value of the action comes from no record.", _NOTHING, _BY_PEOPLE),
+    "words_not_listed": Words(
+        "An argument is an agent's word where the workflow lets it be none.", _NOTHING, _BY_PEOPLE
+    ),
     "tool_not_listed": Words("The step does not list the tool that is proposed.", _NOTHING, _BY_PEOPLE),
     "unproven_authority": Words(
         "Who, what, where or how much comes from no record, but from what somebody says.",
@@ -129,7 +132,7 @@ SAYS = {
         "Find somebody, say so in the service catalogue, then retry.",
     ),
     "urgency_not_by_rule": Words("It is not the way of calling of the rules.", _NOTHING, _BY_PEOPLE),
-    "not_recommended": _RULES._replace(happened="The analyst does not recommend this."),
+    "not_recommended": _RULES._replace(happened="Neither the analyst nor the records point to this."),
     "restart_loop": Words("Restarts have not helped in the last hour.", _NOTHING, _BY_PEOPLE),
     "deployment_not_live": _RULES._replace(happened="The deployment is not live, or has replaced nothing."),
     "another_deployment": Words("The analyst means another deployment.", _NOTHING, _BY_PEOPLE),

@@ -1,21 +1,29 @@
 """The rule of two: no agent reads text from outside, sees sensitive data, and writes without a person.
 
 Two of these are bearable; all three let whoever wrote the text do what they like with what the agent sees.
-The rule is proven on what roles list, records are marked as and tables allow, before anything runs.
+The rule is proven on what roles list, records are marked as and tables allow, before anything runs. An agent
+writes what it proposes, and also what fixed steps propose in its words: those are listed as `said`.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from graphs.closed_world import drawing, node_at, routes_of, tools_listed
+from graphs.flow import Builder
 from nodes.agent import AgentRole
+from nodes.ask import agent_of
+from nodes.execute import execute
+from nodes.lane import steps_of
 from nodes.marks import mark_of
 from nodes.permissions import Verb
 from nodes.rules import Outcome
 from nodes.undoing import DEED, Deed
-from nodes.workflow import Workflow, WorkflowUnfit
-from tools.contract import Effect, FieldClass, ToolNotAdmitted, Trust
+from nodes.workflow import Ruling, Workflow, WorkflowUnfit
+from tools.contract import Effect, FieldClass, Tool, ToolNotAdmitted, Trust
 from tools.registry import Registry
 
 Models = Mapping[str, type[BaseModel] | None]
@@ -40,6 +48,7 @@ def require_rule_of_two(workflow: Workflow, registry: Registry) -> None:
             raise WorkflowUnfit(
                 f"{workflow.name}: agent {role.name} reads text from outside ({outside}), sees sensitive data"
                 f" ({sensitive}) and writes without a person ({alone}): take one of the three away"
+                f"{_drawn(workflow.build(), role.name, alone.tool)}"
             )
 
 
@@ -106,11 +115,69 @@ def _sensitive(models: Models, role: AgentRole, path: str) -> bool:
     return path in role.view.clear and personal
 
 
-def _alone(workflow: Workflow, registry: Registry, role: AgentRole) -> Iterator[str]:
-    """What an agent proposes and a row allows."""
-    for tool, ruling in workflow.rulings.items():
-        proposes = workflow.permissions.decide((f"agent:{role.name}",), Verb.PROPOSE, tool).allowed
-        if proposes and _result(registry, tool) and registry.describe(tool).effect is not Effect.READ:
-            for row in ruling.table.rows:
-                if row.then.outcome is Outcome.ALLOW:
-                    yield f"{tool} by row {row.id}"
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A write that a row allows: of what an agent proposes, or of what is proposed in its words."""
+
+    tool: str
+    row: str
+    argument: str = ""
+
+    def __str__(self) -> str:
+        words = f", whose {self.argument} is in its words" if self.argument else ""
+        return f"{self.tool}{words} by row {self.row}"
+
+
+def _alone(workflow: Workflow, registry: Registry, role: AgentRole) -> Iterator[_Alone]:
+    """What an agent writes and a row allows."""
+    for name, ruling in workflow.rulings.items():
+        if _result(registry, name) is None or registry.describe(name).effect is Effect.READ:
+            continue
+        proposes = workflow.permissions.decide((f"agent:{role.name}",), Verb.PROPOSE, name).allowed
+        argument = next(_in_words(workflow, ruling, registry.describe(name), role.name), "")
+        for row in ruling.table.rows if proposes or argument else ():
+            if row.then.outcome is Outcome.ALLOW:
+                yield _Alone(name, row.id, "" if proposes else argument)
+
+
+def _in_words(workflow: Workflow, ruling: Ruling, tool: Tool, agent: str) -> Iterator[str]:
+    """The arguments that may be an agent's words and that the judge would let pass.
+
+    What a concluded record says rests on whoever the ruling hears. An argument of authority, or one that
+    leaves the house, is never let pass by rule alone when it is somebody's word.
+    """
+    taken = {name: names for name, names in ruling.said.items() if name in tool.arguments.model_fields}
+    for argument, names in taken.items():
+        judged = tool.effect is Effect.EGRESS or argument in tool.authority
+        by = {agent for name in names for agent in ((name,) if name in workflow.agents else ruling.hears)}
+        if agent in by and not judged:
+            yield argument
+
+
+def _drawn(graph: Builder, agent: str, tool: str) -> str:
+    """The way from the step that asks an agent to the one that writes, with a drawing; nothing if none is."""
+    path = _way(graph, agent, tool)
+    return f"\n  {' → '.join(path)}\n{drawing(graph, path)}" if path else ""
+
+
+def _way(graph: Builder, agent: str, tool: str) -> tuple[str, ...]:
+    routes = dict(routes_of(graph))
+    asking = [step for step in graph.nodes if agent_of(node_at(graph, step)) == agent]
+    paths: deque[tuple[str, ...]] = deque((step,) for step in asking)
+    seen = set(asking)
+    while paths:
+        path = paths.popleft()
+        if _writes(graph, path[-1], tool):
+            return path
+        for step in sorted(routes.get(path[-1], set()) - seen):
+            seen.add(step)
+            paths.append((*path, step))
+    return ()
+
+
+def _writes(graph: Builder, step: str, tool: str) -> bool:
+    if step not in graph.nodes:
+        return False
+    if (lane := steps_of(node_at(graph, step))) is not None:
+        return any(_writes(lane, inner, tool) for inner in lane.nodes)
+    return node_at(graph, step) is execute and tool in tools_listed(graph, step)

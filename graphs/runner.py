@@ -35,7 +35,7 @@ from graphs.connectors import doing
 from graphs.fitting import GRAPH_LACKS_STEP, NobodyHasStep, fingerprint, lacks, leave_to_another
 from graphs.halting import put_off
 from graphs.intake import CloudEvent, Intake
-from graphs.judging import judge_on
+from graphs.judging import case_state, judge_on
 from graphs.moving import MOVE, moved
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
@@ -236,7 +236,7 @@ class Runner:
             persistence=doing(parts.sleep, parts.chance),
         )
         return Context(
-            case=_case_state(case),
+            case=case_state(case),
             workflow=workflow,
             registry=parts.registry,
             judge=judge,
@@ -299,21 +299,9 @@ def _workflow_on(case: Case, workflow: Workflow) -> Workflow:
 async def _input(graph: Graph, config: RunnableConfig, command: Command, case: Case) -> Any:
     """What to wake the thread with: its first input, a wake-up of one pending interrupt, or nothing."""
     if case.head is None:
-        return {"case": _case_state(case)}
+        return {"case": case_state(case)}
     snapshot = await graph.aget_state(config)
     wanted = command.payload.get("interrupt")
     if wanted in {interrupt.id for interrupt in snapshot.interrupts}:
         return Wake(resume={wanted: {"wake": command.id}})
     return None
-
-
-def _case_state(case: Case) -> Json:
-    return {
-        "id": case.id,
-        "workflow": case.workflow,
-        "version": case.workflow_version,
-        "title": case.title,
-        "opened_by": case.opened_by,
-        "event": case.event,
-        **({"rollback": case.rollback} if case.rollback else {}),
-    }

@@ -23,12 +23,14 @@ from checkpoints.queue import Queue, queue_app
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
 from graphs.closed_world import require_closed
+from graphs.companies import Company, sandbox_company
 from graphs.configuration import ConfigurationRecord, settled
 from graphs.connectors import ConnectorRecord, asking
 from graphs.meter import Meter, known_names
 from graphs.notify import SILENT, Notify, read_notify
 from graphs.outside import NOBODY, Outside
 from graphs.people import People
+from graphs.provenance import require_provenance
 from graphs.retention import USUAL, read_retention
 from graphs.rule_of_two import require_rule_of_two
 from graphs.rulebook import Rulebook
@@ -52,9 +54,6 @@ from tools.breakers import Breakers
 from tools.contract import Tool
 from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
-from tools.sandbox import sandbox_tools
-from tools.sandbox.database import open_sandbox
-from tools.sandbox.founding import found
 
 logger = logging.getLogger(__name__)
 
@@ -138,9 +137,14 @@ def new_id() -> str:
 
 @asynccontextmanager
 async def open_parts(
-    settings: Settings, *, clock: Clock = utc_now, ids: Ids = new_id, sleep: Sleep = asyncio.sleep
+    settings: Settings,
+    *,
+    company: Company = sandbox_company,
+    clock: Clock = utc_now,
+    ids: Ids = new_id,
+    sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Parts]:
-    """Open everything.
+    """Open everything, in front of a company: the sandbox's, unless another one brings its tools.
 
     Raises:
         DatabaseUnusable, PostgresUnavailable, LogKeyUnfit, AnchorUnfit, TracingUnfit, KitUnfit, TableUnfit,
@@ -156,12 +160,11 @@ async def open_parts(
         database = await stack.enter_async_context(open_database(where.ours))
         await require_migrated(database)
         standing_ = await _warned(database)
-        sandbox = await stack.enter_async_context(open_sandbox(where.sandbox, clock=clock))
-        await found(sandbox, as_of=clock())
+        tools = await stack.enter_async_context(company(where.sandbox, clock))
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
         outside = read_tools(settings.tools_file, os.environ)
-        own_tools, persistence = sandbox_tools(sandbox), asking(sleep, random.random)
-        registry = registry_of(own_tools, outside, persistence, breakers, settings.lines)
+        persistence = asking(sleep, random.random)
+        registry = registry_of(tools, outside, persistence, breakers, settings.lines)
         own = frozenset(tool.name for tool in registry)
         capability = registry.hand_over()
         await outside.renew(database, registry, capability)
@@ -301,12 +304,13 @@ async def kept_running(server: EmbeddedPostgres) -> AsyncIterator[None]:
 
 
 def proven(workflow: Workflow, registry: Registry) -> Workflow:
-    """The workflow, if its graph is closed, its roles are bearable and its tables fit its tools.
+    """The workflow, if its graph is closed, its words are listed, its roles are bearable and its tables fit.
 
     Raises:
         OpenWorld, WorkflowUnfit, TableUnfit.
     """
     require_closed(workflow.name, workflow.build(), workflow.rulings)
+    require_provenance(workflow, registry)
     require_rule_of_two(workflow, registry)
     return held_to_tools(workflow, registry)
 

@@ -69,8 +69,12 @@ class Proposal:
     @property
     def names(self) -> set[str]:
         """The records that its arguments refer to."""
-        items = (item for item in self.arguments.values() if isinstance(item, Ref))
-        return {item.path.partition(".")[0] for item in items}
+        return {item.path.partition(".")[0] for item in self.references.values()}
+
+    @property
+    def references(self) -> dict[str, Ref]:
+        """The arguments that are references."""
+        return {name: item for name, item in self.arguments.items() if isinstance(item, Ref)}
 
     @property
     def literals(self) -> list[str]:

@@ -40,7 +40,13 @@ def ask(agent: str) -> Node:
             if update is not None:  # else it was halted between two calls of its model
                 return update
 
+    asked.agent = agent  # type: ignore[attr-defined] # for whoever proves things about a graph
     return asked
+
+
+def agent_of(node: object) -> str | None:
+    """The agent that a node asks, None of any other node."""
+    return getattr(node, "agent", None)
 
 
 async def _asked(agent: str, story: Story, context: Context, findings: Json) -> CaseState | None:

@@ -20,11 +20,14 @@ class Facts(BaseModel):
         drifting: facts that move by time alone, or with deeds that have nothing to do with this case; a
             change of them is judged again, but is no reason to ask a person again.
         measured: facts that are in no record: a rule table measures each of them by a window, and no others.
+        origins: facts that tell where an argument comes from (`nodes.origins.Origin`), with the argument:
+            the judge finds them out, and nobody gathers them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     drifting: ClassVar[frozenset[str]] = frozenset()
     measured: ClassVar[frozenset[str]] = frozenset()
+    origins: ClassVar[Mapping[str, str]] = {}
 
 
 class FactsUnfit(Exception):

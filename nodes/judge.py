@@ -15,7 +15,7 @@ from checkpoints.sealing import SealBroken
 from checkpoints.votes import VoteKind
 from nodes.action import Proposal, action_of, evidence_of, resolve, same
 from nodes.edits import edited
-from nodes.facts import FactsUnfit, typed
+from nodes.facts import Fact, FactsUnfit, typed
 from nodes.permissions import NotPermitted, Verb
 from nodes.records import Records, Source, UnresolvedReference, WindowStart, every, reference
 from nodes.rules import Consequence, Outcome, Verdict
@@ -157,6 +157,8 @@ class Judge:
             return self._unjudged(proposal, Outcome.REFUSE, "not_permitted")
         if proposal.tool_version != self.registry.describe(proposal.tool).version:
             return self._unjudged(proposal, Outcome.REFUSE, "tool_version_changed")
+        if self._puts_words(ruling, proposal):
+            return self._unjudged(proposal, Outcome.REFUSE, "words_not_listed")
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
             records = {**await self.records(case), **await self._undoing(case, proposal)}
@@ -176,7 +178,10 @@ class Judge:
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
         ledger = await self._ledger(ruling, proposal)
-        facts, verdict = self._verdict(ruling, records, proposal, arguments, ledger)
+        facts = ruling.facts_of(
+            records, proposal, arguments, self.clock(), ledger, handed_over=bool(case.get("parent"))
+        )
+        snapshot, verdict = self._verdict(ruling, facts)
         verdict = self._by_rule_alone(ruling, proposal, sources, verdict)
         action = action_of(
             proposal,
@@ -190,7 +195,7 @@ class Judge:
         return Judgement(
             proposal=proposal,
             verdict=verdict,
-            facts=facts,
+            facts=snapshot,
             action=action,
             digest=digest(action),
             records=records,
@@ -214,6 +219,14 @@ class Judge:
     def _may_propose(self, proposal: Proposal) -> bool:
         held = (proposal.proposer,)
         return self.workflow.permissions.decide(held, Verb.PROPOSE, proposal.tool).allowed
+
+    def _puts_words(self, ruling: Ruling, proposal: Proposal) -> bool:
+        """Whether an argument is what an agent has said, and the workflow does not list it as that."""
+        names = {argument: item.path.partition(".")[0] for argument, item in proposal.references.items()}
+        return any(
+            self.workflow.is_said(name) and name not in ruling.said.get(argument, ())
+            for argument, name in names.items()
+        )
 
     async def _arguments(self, proposal: Proposal, records: Records) -> tuple[Arguments, dict[str, Json]]:
         """The arguments in clear; only literals are opened, for what a record says is just text."""
@@ -249,15 +262,7 @@ class Judge:
             if effect.key != proposal.key
         ]
 
-    def _verdict(
-        self,
-        ruling: Ruling,
-        records: Records,
-        proposal: Proposal,
-        arguments: Json,
-        ledger: Sequence[Entry],
-    ) -> tuple[Json, Verdict]:
-        facts = ruling.facts_of(records, proposal, arguments, self.clock(), ledger)
+    def _verdict(self, ruling: Ruling, facts: Mapping[str, Fact]) -> tuple[Json, Verdict]:
         snapshot = {name: fact.to_json() for name, fact in sorted(facts.items())}
         try:
             verdict = ruling.table.judge(typed(ruling.facts, facts))

@@ -17,8 +17,8 @@ class CaseState(TypedDict, total=False):
     """The state of a case.
 
     Attributes:
-        case: `{id, workflow, version, title, opened_by, event}`, to be shown; nodes read the
-            Context's instead.
+        case: `{id, workflow, version, title, opened_by, event, parent, rollback}`, to be shown; nodes read
+            the Context's instead.
         findings: for each agent role what it said.
         proposal: the action proposed last; references, not values.
         verdict: what the rules said to it, with the action as resolved.

@@ -12,6 +12,7 @@ from nodes.agent import AgentRole
 from nodes.facts import Fact, Facts
 from nodes.hours import Hours
 from nodes.limits import Limits
+from nodes.origins import origin_of
 from nodes.permissions import Permissions
 from nodes.records import Records, Said, Source, View, no_records
 from nodes.rules import RuleTable
@@ -42,6 +43,8 @@ class Ruling:
             deed is done to: a case does one deed to one thing, whatever its other arguments are.
         apart: arguments that tell one deed of the case from another, beside `own`.
         hears: agents whose findings are facts; a case in which one of them has said nothing is not judged.
+        said: arguments that may be what agents have said, each with the agents, or the concluded records,
+            whose words it may be; all others are never anybody's words, whatever a step proposes.
         beside: records that other deeds of the case change while this one waits for people: what is signed
             does not bind them. Facts from them count all the same.
         amount: the money the action is about, from its arguments: `(amount_minor, currency)`.
@@ -55,6 +58,7 @@ class Ruling:
     own: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     amount: Callable[[Json], tuple[int, str] | None] = lambda _: None
     subjects: Mapping[str, Subject] = field(default_factory=dict)
@@ -66,8 +70,10 @@ class Ruling:
         arguments: Json,
         now: datetime,
         ledger: Sequence[Entry] = (),
+        *,
+        handed_over: bool = False,
     ) -> dict[str, Fact]:
-        """All facts of a proposal: those that are gathered, and those that the windows measure.
+        """All facts of a proposal: those that are gathered, that windows measure, and that tell origins.
 
         Args:
             records: the case's.
@@ -75,13 +81,28 @@ class Ruling:
             arguments: its arguments, resolved.
             now: the time by which windows end.
             ledger: what the proposer has done so far, if a window measures it.
+            handed_over: whether another case has opened this one.
         """
         gathered = self.gather(records, proposal, arguments, now)
         measured = {}
         for name, window in self.table.windows.items():
             source, entries = self._deeds(window, records, ledger)
             measured[name] = self._measured(window, source, entries, gathered, now)
-        return gathered | measured
+        return gathered | measured | self._origins(records, proposal, now, handed_over=handed_over)
+
+    def _origins(
+        self, records: Records, proposal: Proposal, now: datetime, *, handed_over: bool
+    ) -> dict[str, Fact]:
+        return {
+            fact: Fact(
+                value=origin_of(proposal, name, records, handed_over=handed_over),
+                source=proposal.source_of(name, records)[0],
+                trust=Trust.RECORD,
+                at=now,
+            )
+            for fact, name in self.facts.origins.items()
+            if name in proposal.arguments
+        }
 
     def _deeds(
         self, window: Window, records: Records, ledger: Sequence[Entry]
@@ -183,6 +204,10 @@ class Workflow:
         scoped = {path.partition(".")[0] for pair in self.scope for path in pair}
         if open_ := [one.name for one in self.sources if not one.shared and one.name not in scoped]:
             raise WorkflowUnfit(f"{self.name}: nothing says whose these must be: {', '.join(open_)}")
+
+    def is_said(self, name: str) -> bool:
+        """Whether a record is what an agent has said, or rests on it."""
+        return name in self.agents or issubclass(self.derived.get(name, BaseModel), Said)
 
     def computed(self, records: Records, now: datetime) -> Mapping[str, BaseModel]:
         """The records that are derived from others; raises WorkflowUnfit if one is not what is declared."""

@@ -21,7 +21,17 @@ from rich.table import Table
 
 from checkpoints.embedded import embedded_postgres
 from tests.conftest import RUN_FOLDER
-from tests.mutations import gateway, limits, record, reviews, rules, ways_back
+from tests.mutations import (
+    gateway,
+    limits,
+    outside,
+    provenance,
+    record,
+    reviews,
+    rules,
+    ways_back,
+    workflows,
+)
 from tests.mutations.mutation import Mutation
 
 MUTATIONS = [
@@ -31,6 +41,9 @@ MUTATIONS = [
     *record.CONTROLS,
     *ways_back.CONTROLS,
     *limits.CONTROLS,
+    *provenance.CONTROLS,
+    *outside.CONTROLS,
+    *workflows.CONTROLS,
 ]
 ROOT = Path(__file__).parents[1]
 SIDE_BY_SIDE = 2

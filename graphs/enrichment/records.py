@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from graphs.enrichment.agents import NewsReading
+from graphs.enrichment.sources import Sources, compared, gives_orders, tells_of_upheaval
 from nodes.action import Proposal, Ref
 from nodes.agent import Percent
 from nodes.facts import Fact, Facts
@@ -17,7 +18,7 @@ from nodes.workflow import EventData
 from tools.contract import Record, Trust
 from tools.sandbox.accounts.records import Account, AccountId, FieldValue, Relations
 from tools.sandbox.accounts.sources import CompanyNews, Firmographics
-from tools.sandbox.crm.vocabulary import FieldName, band_of, segment_of
+from tools.sandbox.crm.vocabulary import FieldName
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +70,9 @@ class FieldFacts(Facts):
     Attributes:
         value_from: the finding that belongs to the field, a person's edit, or anything else.
         standing: `same` if the field says so already.
-        sources: whether the register of companies says the same; of a segment, what its size would come to.
-        news: whether there is any, about whom, and whether its text gives orders.
+        sources: whether the register of companies and the company's website both say the same, as fixed code
+            reads them; of a segment, what the size comes to.
+        news: whether there is any, about whom, whether it tells of an upheaval, and whether it gives orders.
         confidence_percent: how sure the agent is of this very field.
     """
 
@@ -79,9 +81,9 @@ class FieldFacts(Facts):
     value_from: Literal["finding", "person", "elsewhere"]
     standing: Literal["empty", "stale", "fresh", "same"]
     set_by_person: bool
-    sources: Literal["agree", "silent", "differ"]
+    sources: Sources
     existing_customer: bool
-    news: Literal["none", "about_company", "about_another", "gives_orders"]
+    news: Literal["none", "about_company", "about_another", "upheaval", "gives_orders"]
     confidence_percent: Percent
 
 
@@ -137,9 +139,9 @@ def field_facts(records: Records, proposal: Proposal, arguments: Json, now: date
         "set_by_person": fact(
             target.value is not None and target.set_by.startswith("person:"), "account.fields"
         ),
-        "sources": fact(_sources(known, field, arguments["value"]), "firmographics"),
+        "sources": fact(compared(known, field, arguments["value"]), "firmographics"),
         "existing_customer": fact(relations.group_is_customer, "relations.group_is_customer"),
-        "news": fact(_news(records), "news_reader", Trust.MODEL),
+        "news": fact(news_of(records), "news_reader", Trust.MODEL),
         "confidence_percent": fact(percent, f"{topic.agent}.{field}_percent", Trust.MODEL),
     }
 
@@ -157,24 +159,16 @@ def _value_from(proposal: Proposal, field: str, finding: str) -> str:
     return "person" if "value" in proposal.edits else "elsewhere"
 
 
-def _sources(known: Firmographics, field: FieldName, value: str) -> str:
-    band = None if known.employees is None else band_of(known.employees)
-    says = {
-        "industry": known.industry,
-        "employees_band": band,
-        "headquarters_country": known.country,
-        "segment": None if band is None else segment_of(band),
-        "website": known.website,
-    }[field]
-    return "silent" if says is None else "agree" if says == value else "differ"
-
-
-def _news(records: Records) -> str:
-    news, reading = records["news"], records["news_reader"]
+def news_of(records: Records) -> str:
+    """What there is of news; fixed code reads it too, so that no model can be talked out of the worst."""
+    news, reading, known = records["news"], records["news_reader"], records["firmographics"]
     assert isinstance(news, CompanyNews)
     assert isinstance(reading, NewsReading)
-    if reading.gives_orders:
+    assert isinstance(known, Firmographics)
+    if reading.gives_orders or gives_orders(news):
         return "gives_orders"
+    if tells_of_upheaval(news, known):
+        return "upheaval"
     if not news.items:
         return "none"
     return "about_company" if reading.about_this_company else "about_another"

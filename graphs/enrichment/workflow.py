@@ -43,6 +43,7 @@ KIT = Kit(
             own={"account_id": "account.account_id"},
             apart=("field",),
             hears=("profiler", "news_reader", "segmenter"),
+            said={"value": ("profiler", "segmenter")},
         ),
         Judged(
             tool="crm.restore_field",

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from graphs.incident.policy import SOON_AFTER_MINUTES
 from nodes.agent import Output, Words
 from nodes.shapes import Json
 from tools.sandbox.operations.names import DeploymentId, IncidentId, Severity
@@ -13,7 +14,6 @@ Cause = Literal["deployment", "capacity", "dependency", "configuration", "noise"
 Action = Literal["none", "restart", "rollback"]
 
 _SURE = 90
-_SOON_AFTER = 60
 _SIGNS: tuple[tuple[str, Sign], ...] = (
     ("unhandled", "exceptions"),
     ("OutOfMemory", "out_of_memory"),
@@ -84,7 +84,7 @@ def incident_analyst_playbook(view: Json) -> Analysis:
 
 
 def _judged(signs: list[Sign], suspect: Json | None) -> tuple[Cause, Action]:
-    if suspect and suspect["minutes_before_alert"] <= _SOON_AFTER and "exceptions" in signs:
+    if suspect and suspect["minutes_before_alert"] <= SOON_AFTER_MINUTES and "exceptions" in signs:
         return "deployment", "rollback"
     if "out_of_memory" in signs:
         return "capacity", "restart"

@@ -9,6 +9,7 @@ from tools.sandbox.operations.names import Impact, Severity, Urgency
 
 Noise = Literal["none", "noisy", "flapping"]
 Level = Literal["first", "second"]
+Hinted = Literal["none", "restart", "rollback"]
 TaskKind = Literal[
     "review_cause", "write_postmortem", "fix_release", "check_recovery", "tune_alert", "write_runbook"
 ]
@@ -17,6 +18,8 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The worst first."""
 NOISY_FIRINGS = 10
 FLAPPING_FIRINGS = 4
+SOON_AFTER_MINUTES = 60
+"""So soon after a deployment an alert points to it."""
 
 FLOORS: Mapping[tuple[int, Impact], Severity] = {
     (1, "outage"): "SEV1",
@@ -61,6 +64,24 @@ def noise_of(alert: Alert) -> Noise:
         quiet = alert.status == "resolved" and alert.firings_24h >= NOISY_FIRINGS
         return "noisy" if quiet else "none"
     return "flapping" if alert.firings_24h >= FLAPPING_FIRINGS else "none"
+
+
+def hint_of(*, minutes_before: int | None, memory: bool) -> Hinted:
+    """What the records point to by themselves, so that people are asked whatever a model makes of them.
+
+    Args:
+        minutes_before: how long before the alert the version was deployed that could be replaced; None if
+            there is none.
+        memory: whether the alert, or a line of the log, is about exhausted memory.
+    """
+    if minutes_before is not None and minutes_before <= SOON_AFTER_MINUTES:
+        return "rollback"
+    return "restart" if memory else "none"
+
+
+def cause_of(done: frozenset[str]) -> str:
+    """What an incident came from, as far as what people had done in production shows it."""
+    return "deployment" if "rollback" in done else "capacity" if "restart" in done else "unknown"
 
 
 def owed(*, severity: Severity, noise: Noise, done: frozenset[str], known: bool) -> list[TaskKind]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from graphs.incident.opening import analysed, analysis_of, recorded, still_open
-from graphs.incident.records import Suspect
+from graphs.incident.records import Hint, Suspect
 from nodes.action import Proposal
 from nodes.agent import Percent
 from nodes.facts import Fact, Facts
@@ -19,12 +19,18 @@ COUNTED = timedelta(hours=1)
 
 
 class RestartFacts(Facts):
-    """What the rules for a restart may read."""
+    """What the rules for a restart may read.
+
+    Attributes:
+        recommended: by the analyst.
+        hinted: the records point to it by themselves.
+    """
 
     drifting: ClassVar[frozenset[str]] = frozenset({"restarts_last_hour"})
 
     incident_open: bool
     recommended: bool
+    hinted: bool
     confidence_percent: Percent
     restarts_last_hour: Annotated[int, Field(ge=0)]
     tier: Tier
@@ -34,12 +40,15 @@ class RollbackFacts(Facts):
     """What the rules for a rollback may read.
 
     Attributes:
+        recommended: by the analyst.
+        hinted: the records point to it by themselves.
         replaceable: it is the live deployment, and has replaced a version that can be put back.
         agrees: the analyst names this very deployment.
     """
 
     incident_open: bool
     recommended: bool
+    hinted: bool
     confidence_percent: Percent
     replaceable: bool
     agrees: bool
@@ -71,11 +80,13 @@ def rollback_facts(records: Records, _proposal: Proposal, arguments: Json, now: 
 
 
 def _shared(records: Records, arguments: Json, action: str, now: datetime) -> dict[str, Fact]:
-    service, said = records["service"], analysis_of(records)
+    service, hint, said = records["service"], records["hint"], analysis_of(records)
     assert isinstance(service, Service)
+    assert isinstance(hint, Hint)
     return {
         "incident_open": still_open(records, arguments, now),
         "recommended": analysed(said.action == action, "action", now),
+        "hinted": recorded(hint.action == action, "hint.action", now),
         "confidence_percent": analysed(said.confidence_percent, "confidence_percent", now),
         "tier": recorded(service.tier, "service.tier", now),
     }

@@ -6,15 +6,29 @@ from typing import Annotated, get_args
 
 from pydantic import BaseModel
 
-from graphs.incident.policy import DUE, FLOORS, PAGED, Level, Noise, TaskKind, noise_of, owed
+from graphs.incident.policy import (
+    DUE,
+    FLOORS,
+    PAGED,
+    Hinted,
+    Level,
+    Noise,
+    TaskKind,
+    cause_of,
+    hint_of,
+    noise_of,
+    owed,
+)
 from nodes.records import Records
 from nodes.workflow import EventData
 from tools.contract import Marked, Record, Trust
 from tools.sandbox.operations.alerts import Alert
 from tools.sandbox.operations.deployments import Deployment, Deployments
 from tools.sandbox.operations.incidents import Incident, ServiceIncidents
+from tools.sandbox.operations.logs import LogExcerpt
 from tools.sandbox.operations.names import (
     AlertId,
+    Code,
     DeploymentId,
     IncidentId,
     Rota,
@@ -26,6 +40,7 @@ from tools.sandbox.operations.names import (
 from tools.sandbox.operations.search import SimilarIncidents
 from tools.sandbox.operations.services import Service, ServiceActions
 
+_NO_MEMORY = "OutOfMemory"
 PAGE, TASK = "page_", "task_"
 """What the names of planned pages and tasks begin with."""
 
@@ -55,6 +70,18 @@ class Suspect(Record):
     minutes_before_alert: int
 
 
+class Hint(Record):
+    """What the records point to by themselves, whatever the analyst makes of them."""
+
+    action: Hinted
+
+
+class Ending(Record):
+    """What the incident came from, as far as what was done in production shows it."""
+
+    cause: Code
+
+
 class PlannedPage(Record):
     """Whom the escalation policy calls, and how; nobody if nobody is on call."""
 
@@ -74,6 +101,8 @@ class PlannedTask(Record):
 DERIVED: Mapping[str, type[BaseModel]] = {
     "severity": Floor,
     "suspect": Suspect,
+    "hint": Hint,
+    "ending": Ending,
     "incident": Incident,
     "current": Incident,
     **{f"{PAGE}{level}": PlannedPage for level in get_args(Level)},
@@ -89,12 +118,15 @@ def derive(records: Records, _now: datetime) -> Mapping[str, BaseModel]:
     assert isinstance(service, Service)
     floor = Floor(floor=FLOORS[service.tier, alert.customer_impact], noise=noise_of(alert))
     found: dict[str, BaseModel] = {"severity": floor, **_suspect(records, alert), **_others(records, alert)}
+    found["hint"] = _hint(records, alert, found.get("suspect"))
     if (incident := own_incident(records)) is None:
         return found
+    done = _done(records, incident)
     return found | {
         "incident": incident,
+        "ending": Ending(cause=cause_of(done)),
         **_pages(service, floor),
-        **_tasks(records, incident, service, floor),
+        **_tasks(records, incident, service, floor, done),
     }
 
 
@@ -142,15 +174,33 @@ def _pages(service: Service, floor: Floor) -> dict[str, BaseModel]:
     }
 
 
-def _tasks(records: Records, incident: Incident, service: Service, floor: Floor) -> dict[str, BaseModel]:
-    actions, similar = records["actions"], records["similar"]
+def _hint(records: Records, alert: Alert, suspect: BaseModel | None) -> Hint:
+    """By dates and statuses; of the log fixed code looks for one word, and no other word takes it back."""
+    logs = records["logs"]
+    assert isinstance(logs, LogExcerpt)
+    minutes = None
+    if isinstance(suspect, Suspect) and suspect.status == "live" and suspect.previous_version is not None:
+        minutes = suspect.minutes_before_alert
+    memory = alert.kind == "memory" or any(_NO_MEMORY in line for line in logs.excerpt)
+    return Hint(action=hint_of(minutes_before=minutes, memory=memory))
+
+
+def _done(records: Records, incident: Incident) -> frozenset[str]:
+    """What was done in production because of the incident, and stands."""
+    actions = records["actions"]
     assert isinstance(actions, ServiceActions)
-    assert isinstance(similar, SimilarIncidents)
-    done = frozenset(
+    return frozenset(
         one.kind
         for one in actions.actions
         if one.incident_id == incident.incident_id and one.status == "stands"
     )
+
+
+def _tasks(
+    records: Records, incident: Incident, service: Service, floor: Floor, done: frozenset[str]
+) -> dict[str, BaseModel]:
+    similar = records["similar"]
+    assert isinstance(similar, SimilarIncidents)
     kinds = owed(severity=incident.severity, noise=floor.noise, done=done, known=bool(similar.incidents))
     return {
         f"{TASK}{kind}": PlannedTask(kind=kind, team=service.team, due_at=incident.opened_at + DUE[kind])

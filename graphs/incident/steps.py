@@ -6,7 +6,8 @@ from typing import Any
 
 from graphs.incident.agents import Analysis
 from graphs.incident.looking import Next
-from graphs.incident.records import PAGE, TASK, Floor, PlannedPage, own_incident
+from graphs.incident.policy import Hinted
+from graphs.incident.records import PAGE, TASK, Floor, Hint, PlannedPage, own_incident
 from nodes.action import Proposal, Ref
 from nodes.agent import said
 from nodes.context import Context
@@ -22,6 +23,7 @@ LOOKS_AGAIN = timedelta(hours=1)
 """How long a case waits for an alert that still fires."""
 OVERDUE_LOOKS = timedelta(days=1)
 """How long a case stands with its team that has a task overdue, before it looks again by itself."""
+_HINTED = ("alert", "deployments", "logs")
 
 
 def _proposal(
@@ -137,27 +139,32 @@ def grade(records: Records, state: CaseState, context: Context) -> Next:
     return Next(outcome="ready", proposal=grading)
 
 
-def act(_records: Records, state: CaseState, context: Context) -> Next:
-    """What the analyst recommends to do in production, done to what the records say; `none` if nothing."""
-    analysis = _analysis(state, context)
+def act(records: Records, state: CaseState, context: Context) -> Next:
+    """What helps in production, done to what the records say; `none` if nothing does.
+
+    That is what the analyst recommends, or else what the records point to: an analyst that is talked out of
+    recommending anything does not keep people from being asked.
+    """
+    analysis, hint = _analysis(state, context), records["hint"]
+    assert isinstance(hint, Hint)
+    if analysis.action != "none":
+        proposer, reason, evidence = "agent:incident_analyst", analysis.summary, tuple(analysis.evidence)
+        return _acted(context, analysis.action, proposer=proposer, reason=reason, evidence=evidence)
+    if hint.action != "none":
+        reason = "The records point to this; the analyst does not recommend it."
+        return _acted(context, hint.action, proposer="rule:act", reason=reason, evidence=_HINTED)
+    return Next(outcome="none")
+
+
+def _acted(
+    context: Context, action: Hinted, *, proposer: str, reason: str, evidence: tuple[str, ...]
+) -> Next:
     what: dict[str, Any] = {"service_id": SERVICE, "incident_id": INCIDENT}
-    match analysis.action:
-        case "none":
-            return Next(outcome="none")
-        case "restart":
-            tool = "services.restart"
-        case "rollback":
-            tool, what = "deployments.rollback", {**what, "deployment_id": Ref("suspect.deployment_id")}
-    acting = _proposal(
-        context,
-        analysis.action,
-        tool,
-        what,
-        proposer="agent:incident_analyst",
-        reason=analysis.summary,
-        evidence=tuple(analysis.evidence),
-    )
-    return Next(outcome=analysis.action, proposal=acting)
+    tool = "services.restart"
+    if action == "rollback":
+        tool, what = "deployments.rollback", {**what, "deployment_id": Ref("suspect.deployment_id")}
+    acting = _proposal(context, action, tool, what, proposer=proposer, reason=reason, evidence=evidence)
+    return Next(outcome=action, proposal=acting)
 
 
 def _analysis(state: CaseState, context: Context) -> Analysis:
@@ -206,7 +213,7 @@ def follow_up(records: Records, _state: CaseState, context: Context) -> Next:
         context,
         "resolve",
         "incidents.resolve",
-        {"incident_id": INCIDENT, "cause": Ref("incident_analyst.cause")},
+        {"incident_id": INCIDENT, "cause": Ref("ending.cause")},
         proposer="rule:followups",
         reason="Every follow-up is done and the alert is over.",
         evidence=("tasks", "alert", "incident"),

@@ -77,6 +77,7 @@ DONE = (
         gather=grade_facts,
         own=_INCIDENT,
         hears=_ANALYST,
+        said={"severity": _ANALYST},
     ),
     Judged(
         tool="services.restart",

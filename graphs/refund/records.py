@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from nodes.action import Proposal
 from nodes.agent import Percent
 from nodes.facts import Fact, Facts
+from nodes.origins import Origin
 from nodes.records import Records
 from nodes.shapes import Json
 from nodes.windows import Entry
@@ -62,10 +63,16 @@ class ReplyDraft(Record):
 
 
 class RefundFacts(Facts):
-    """What the refund rules may read."""
+    """What the refund rules may read.
+
+    Attributes:
+        asked_by: whose word it is that a refund is wanted: the author's of the event, or that of whoever has
+            read it out of a ticket.
+    """
 
     drifting: ClassVar[frozenset[str]] = frozenset({"days_since_delivery", "agent_total"})
     measured: ClassVar[frozenset[str]] = frozenset({"window_total", "agent_total"})
+    origins: ClassVar[Mapping[str, str]] = {"asked_by": "reason_code"}
 
     amount: Money
     window_total: Money
@@ -78,6 +85,7 @@ class RefundFacts(Facts):
     tier: Literal["standard", "silver", "gold"]
     customer_status: Literal["active", "closed"]
     fraud_signals: Annotated[int, Field(ge=0)]
+    asked_by: Origin
     agent_recommends: bool
     confidence_percent: Percent
 

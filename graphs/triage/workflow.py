@@ -47,6 +47,7 @@ KIT = Kit(
             gather=reply_facts,
             own={"ticket_id": "ticket.ticket_id", "customer_id": "customer.customer_id"},
             hears=("classifier", "resolver"),
+            said={"body": ("resolver",)},
         ),
         Judged(
             tool="tickets.retract_reply",

@@ -69,6 +69,7 @@ KIT = Kit(
             own={"vendor_id": "vendor.vendor_id"},
             apart=("iban",),
             hears=("extractor",),
+            said=dict.fromkeys(("iban", "document_id", "page", "quote"), ("checks",)),
         ),
         Judged(
             tool="vendors.record_clearance",
@@ -95,6 +96,7 @@ KIT = Kit(
             own={"vendor_id": "vendor.vendor_id"},
             apart=("turn",),
             hears=("extractor",),
+            said={"items": ("checks",)},
         ),
         Judged(
             tool="vendors.revoke_account",

@@ -75,7 +75,8 @@ async def test_a_difference_is_told_row_by_row_and_on_the_cases_that_were_judged
     )
 
     told = json.loads(done.out)
-    assert {change["where"] for change in told["changes"]} == {f"row RF-{n}" for n in (81, 82, 83, 84, 91)}
+    touched = {f"row RF-{n}" for n in (81, 82, 83, 84, 85, 91)}
+    assert {change["where"] for change in told["changes"]} == touched
     assert told["judged"] == 3
     assert {case["case"] for case in told["cases"]} == {small.id}
     assert {(case["before"]["outcome"], case["after"]["outcome"]) for case in told["cases"]} == {

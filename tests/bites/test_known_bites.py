@@ -27,8 +27,9 @@ from checkpoints.commands import CommandKind, add_command
 from checkpoints.errors import ThreadIsBusy
 from checkpoints.votes import VoteKind
 from graphs.flow import Builder
+from graphs.judging import case_state
 from graphs.rulebook import Rulebook
-from graphs.runner import Runner, _case_state
+from graphs.runner import Runner
 from nodes.context import Context
 from nodes.rules import Consequence, Outcome
 from nodes.shapes import Json
@@ -289,7 +290,7 @@ async def test_R8_after_a_jump_the_deed_is_still_done_once_and_only_when_it_is_s
 
 async def test_R9_new_input_on_a_paused_thread_throws_no_decision_away(house: House, waiting: Case) -> None:
     review = await house.review(waiting.id)
-    await forge(house, waiting, {"case": _case_state(waiting)})
+    await forge(house, waiting, {"case": case_state(waiting)})
     assert await house.review(waiting.id) == review
 
     assert (await house.decided(review, LEE)).status is Status.CLOSED
@@ -298,7 +299,7 @@ async def test_R9_new_input_on_a_paused_thread_throws_no_decision_away(house: Ho
 
 async def test_R9_new_input_after_the_vote_finds_the_decision(house: House, waiting: Case) -> None:
     await house.vote(await house.review(waiting.id), LEE)
-    await forge(house, waiting, {"case": _case_state(waiting)})
+    await forge(house, waiting, {"case": case_state(waiting)})
     await house.work()
 
     assert (await house.case(waiting.id)).status is Status.CLOSED

@@ -25,8 +25,9 @@ from checkpoints.saver import GovernedSaver
 from checkpoints.session import fenced_session
 from checkpoints.worker import Drained
 from graphs.flow import Builder
+from graphs.judging import case_state
 from graphs.refund import graph as build
-from graphs.runner import MOST_STEPS, _case_state
+from graphs.runner import MOST_STEPS
 from nodes.context import Context
 from nodes.shapes import Json
 from nodes.state import CaseState, route
@@ -100,7 +101,7 @@ async def test_T3_a_crash_between_a_steps_writes_and_its_checkpoint_loses_and_re
         saver.left = checkpoints
         dying = replace(thread, graph=thread.graph.copy(update={"checkpointer": saver}))
         with pytest.raises(DatabaseAway):
-            await dying.wake({"case": _case_state(case)})
+            await dying.wake({"case": case_state(case)})
 
     await house.work()
 
@@ -174,7 +175,7 @@ async def test_T7_a_deed_is_on_the_record_before_it_is_tried(house: House) -> No
         saver.left = 8  # input, retrieve, three agents, propose, judge: the deed's own checkpoint is lost
         dying = replace(thread, graph=thread.graph.copy(update={"checkpointer": saver}))
         with pytest.raises(DatabaseAway):
-            await dying.wake({"case": _case_state(case)})
+            await dying.wake({"case": case_state(case)})
 
     assert "action.executed" not in await house.kinds(case.id)
     assert {"effect.intended", "effect.done"} <= set(await house.kinds(case.id))

@@ -107,10 +107,11 @@ def test_however_sure_an_agent_is_this_stands_before_every_field(
     ("change", "reason"),
     [
         ({"sources": "differ"}, "sources_differ"),
+        ({"sources": "silent"}, "not_two_sources"),
         ({"standing": "stale", "set_by_person": True}, "set_by_a_person"),
     ],
 )
-def test_a_contradiction_or_a_persons_old_value_is_decided_by_a_person(
+def test_what_two_sources_do_not_say_or_a_person_has_set_is_decided_by_a_person(
     field: str, change: dict[str, Any], reason: str
 ) -> None:
     assert said(field=field, **change) == (Outcome.REVIEW, reason, OPS)
@@ -118,10 +119,23 @@ def test_a_contradiction_or_a_persons_old_value_is_decided_by_a_person(
 
 @pytest.mark.parametrize("field", THRESHOLDS)
 @pytest.mark.parametrize("news", ["none", "about_company", "about_another"])
-@pytest.mark.parametrize("sources", ["agree", "silent"])
 @pytest.mark.parametrize("standing", ["empty", "stale"])
-def test_nothing_of_this_stands_against_a_write(field: str, news: str, sources: str, standing: str) -> None:
-    assert said(field=field, news=news, sources=sources, standing=standing)[0] is Outcome.ALLOW
+def test_nothing_of_this_stands_against_a_write(field: str, news: str, standing: str) -> None:
+    assert said(field=field, news=news, standing=standing)[0] is Outcome.ALLOW
+
+
+def test_in_an_upheaval_the_segment_is_a_persons_to_say_and_other_fields_are_not() -> None:
+    assert said(field="segment", news="upheaval") == (Outcome.REVIEW, "upheaval", OPS)
+    assert said(field="industry", news="upheaval")[0] is Outcome.ALLOW
+
+
+def test_no_row_writes_what_a_model_says_and_two_records_do_not() -> None:
+    table = KIT.workflow().rulings["crm.set_field"].table
+    allowing = [row for row in table.rows if row.then.outcome is Outcome.ALLOW]
+    assert len(allowing) == len(THRESHOLDS)
+    for row in allowing:
+        (asked,) = [condition for condition in row.when if condition.fact == "sources"]
+        assert [one for one in ("agree", "silent", "differ") if asked.holds(one)] == ["agree"]
 
 
 @pytest.mark.parametrize("value_from", ["finding", "person"])

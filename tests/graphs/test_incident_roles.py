@@ -40,6 +40,7 @@ WRITTEN_BY_HAND = {
     ("rule:intake", Verb.PROPOSE): {"incidents.open", "incidents.join"},
     ("rule:escalation", Verb.PROPOSE): {"incidents.page"},
     ("rule:followups", Verb.PROPOSE): {"tasks.create", "incidents.resolve"},
+    ("rule:act", Verb.PROPOSE): {"services.restart", "deployments.rollback"},
     ("rule:rollback", Verb.PROPOSE): UNDOS,
     ("rule:judge", Verb.READ): READS,
     ("gateway", Verb.EXECUTE): WRITES,

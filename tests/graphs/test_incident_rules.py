@@ -9,7 +9,18 @@ import pytest
 from graphs.incident import KIT
 from graphs.incident.following import ResolveFacts, TaskFacts
 from graphs.incident.opening import GradeFacts, JoinFacts, OpenFacts, PageFacts
-from graphs.incident.policy import DUE, FLOORS, PAGED, SEVERITIES, TaskKind, noise_of, owed, raised_by
+from graphs.incident.policy import (
+    DUE,
+    FLOORS,
+    PAGED,
+    SEVERITIES,
+    TaskKind,
+    cause_of,
+    hint_of,
+    noise_of,
+    owed,
+    raised_by,
+)
 from graphs.incident.production import RestartFacts, RollbackFacts
 from graphs.incident.undoing import UndoFacts
 from nodes.facts import Facts
@@ -24,6 +35,7 @@ GRADE: dict[str, Any] = {"incident_open": True, "levels_raised": 1, "confidence_
 RESTART: dict[str, Any] = {
     "incident_open": True,
     "recommended": True,
+    "hinted": False,
     "confidence_percent": 90,
     "restarts_last_hour": 0,
     "tier": 2,
@@ -31,6 +43,7 @@ RESTART: dict[str, Any] = {
 ROLLBACK: dict[str, Any] = {
     "incident_open": True,
     "recommended": True,
+    "hinted": False,
     "confidence_percent": 90,
     "replaceable": True,
     "agrees": True,
@@ -130,20 +143,18 @@ def test_what_is_done_by_rule_is_done_for_this_alone(
         (-3, Outcome.REVIEW, ("incident_commander",)),
         (-1, Outcome.REVIEW, ("incident_commander",)),
         (0, Outcome.REFUSE, ()),
-        (1, Outcome.ALLOW, ()),
+        (1, Outcome.REVIEW, ("on_call",)),
         (2, Outcome.REVIEW, ("on_call",)),
         (3, Outcome.REVIEW, ("on_call",)),
     ],
 )
-def test_a_model_raises_by_a_level_and_lowers_nothing(
-    raised: int, outcome: Outcome, by: tuple[str, ...]
-) -> None:
+def test_no_model_moves_a_severity_by_itself(raised: int, outcome: Outcome, by: tuple[str, ...]) -> None:
     found = verdict("incidents.grade", levels_raised=raised)
     assert (found.outcome, found.then.ladder) == (outcome, by)
 
 
-@pytest.mark.parametrize(("percent", "outcome"), [(69, Outcome.REFUSE), (70, Outcome.ALLOW)])
-def test_from_70_percent_a_severity_is_raised(percent: int, outcome: Outcome) -> None:
+@pytest.mark.parametrize(("percent", "outcome"), [(69, Outcome.REFUSE), (70, Outcome.REVIEW)])
+def test_from_70_percent_people_are_asked_about_a_severity(percent: int, outcome: Outcome) -> None:
     assert verdict("incidents.grade", confidence_percent=percent).outcome is outcome
 
 
@@ -172,6 +183,7 @@ def test_on_tier_1_the_commander_signs_after_the_on_call(tool: str, tier: int, b
         ({"confidence_percent": 70}, Outcome.REVIEW, "production"),
         ({"confidence_percent": 69}, Outcome.INVESTIGATE, "low_confidence"),
         ({"recommended": False}, Outcome.REFUSE, "not_recommended"),
+        ({"recommended": False, "confidence_percent": 0}, Outcome.REFUSE, "not_recommended"),
         ({"incident_open": False}, Outcome.REFUSE, "incident_not_open"),
     ],
 )
@@ -179,6 +191,43 @@ def test_nobody_is_asked_for_what_an_analyst_is_not_sure_of(
     tool: str, changes: dict[str, Any], outcome: Outcome, reason: str
 ) -> None:
     assert said(tool, **changes) == (outcome, reason)
+
+
+@pytest.mark.parametrize(
+    ("tool", "changes"),
+    [("services.restart", {}), ("deployments.rollback", {}), ("deployments.rollback", {"agrees": False})],
+)
+@pytest.mark.parametrize("percent", [0, 69, 100])
+def test_what_the_records_point_to_people_are_asked_for_whatever_the_analyst_says(
+    tool: str, changes: dict[str, Any], percent: int
+) -> None:
+    hinted = {"recommended": False, "hinted": True, "confidence_percent": percent}
+    assert said(tool, **hinted, **changes) == (Outcome.REVIEW, "production")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "memory", "hint"),
+    [
+        (60, False, "rollback"),
+        (61, False, "none"),
+        (0, True, "rollback"),
+        (61, True, "restart"),
+        (None, True, "restart"),
+        (None, False, "none"),
+    ],
+)
+def test_the_records_point_to_a_deployment_of_the_last_hour_or_to_exhausted_memory(
+    minutes: int | None, *, memory: bool, hint: str
+) -> None:
+    assert hint_of(minutes_before=minutes, memory=memory) == hint
+
+
+@pytest.mark.parametrize(
+    ("done", "cause"),
+    [((), "unknown"), (("restart",), "capacity"), (("restart", "rollback"), "deployment")],
+)
+def test_a_cause_is_what_people_had_done_about_it(done: tuple[str, ...], cause: str) -> None:
+    assert cause_of(frozenset(done)) == cause
 
 
 @pytest.mark.parametrize(("tried", "outcome"), [(2, Outcome.REVIEW), (3, Outcome.INVESTIGATE)])

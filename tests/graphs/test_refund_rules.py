@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from graphs.refund.records import RefundFacts
 from nodes.action import Proposal, Ref
 from nodes.event import EventRefused
 from nodes.judge import Judge, no_decision, no_deeds
+from nodes.origins import Origin
 from nodes.rules import Against, Outcome, RuleTable, Verdict
 from tests.house import LEE, House, refund_event
 from tests.seals import a_seal
@@ -47,6 +48,7 @@ def facts(minor: int = 2990, *, earlier: int = 0, **changes: Any) -> RefundFacts
         "tier": "standard",
         "customer_status": "active",
         "fraud_signals": 0,
+        "asked_by": "author",
         "agent_recommends": True,
         "confidence_percent": 90,
     }
@@ -139,6 +141,27 @@ def test_a_total_in_another_currency_is_looked_into(currency: str) -> None:
     assert investigated(facts(window_total=euros(100, currency)))[0] == "other_currency"
 
 
+# --- who asks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked_by", get_args(Origin))
+@pytest.mark.parametrize("tier", WINDOWS)
+def test_a_small_refund_is_automatic_only_for_who_has_asked_for_it(asked_by: str, tier: str) -> None:
+    asked = verdict(facts(asked_by=asked_by, tier=tier))
+
+    if asked_by == "author":
+        assert asked.outcome is Outcome.ALLOW
+    else:
+        assert (asked.outcome, asked.then.ladder, asked.row) == (*LEAD, "RF-85")
+
+
+@pytest.mark.parametrize(("minor", "who"), [(4999, LEAD), (5000, LEAD), (50000, LEAD), (50001, FINANCE)])
+def test_what_an_agent_has_read_out_of_a_text_is_signed_by_whoever_signs_the_amount(
+    minor: int, who: tuple[Outcome, tuple[str, ...]]
+) -> None:
+    assert signed_by(facts(minor, asked_by="model")) == who
+
+
 # --- what stands against a refund -------------------------------------------------------------------------
 
 
@@ -227,6 +250,7 @@ ANY_FACTS = st.builds(
     tier=st.sampled_from(sorted(WINDOWS)),
     customer_status=st.sampled_from(["active", "closed"]),
     fraud_signals=st.integers(0, 1),
+    asked_by=st.sampled_from(get_args(Origin)),
     agent_recommends=st.booleans(),
     confidence_percent=st.sampled_from([0, 69, 70, 100]),
 )
@@ -261,7 +285,7 @@ def spotless(given_facts: RefundFacts) -> bool:
 @UNHURRIED
 @given(ANY_FACTS)
 def test_only_what_is_small_and_spotless_is_automatic(given_facts: RefundFacts) -> None:
-    small = given_facts.window_total.amount_minor < 5000
+    small = given_facts.window_total.amount_minor < 5000 and given_facts.asked_by == "author"
 
     assert (verdict(given_facts).outcome is Outcome.ALLOW) is (
         small and given_facts.agent_recommends and spotless(given_facts)

@@ -37,6 +37,14 @@ def opinionated(house: House) -> House:
     return House(replace(house.parts, workflows={"refund": refund}))
 
 
+def listing(house: House, tool: str = "payments.refund", **said: tuple[str, ...]) -> House:
+    """The house in which arguments of a tool may be what these agents have said."""
+    refund = house.parts.workflows["refund"]
+    ruling = replace(refund.rulings[tool], said=said)
+    refund = replace(refund, rulings=dict(refund.rulings) | {tool: ruling})
+    return House(replace(house.parts, workflows={"refund": refund}))
+
+
 async def said(house: House, case: Case, agent: str, number: int = 1, **output: Any) -> None:
     """Put on the record what an agent found."""
     whole = {"confidence_percent": 90, "evidence": ["event"]} | output
@@ -58,20 +66,32 @@ async def judged(house: House, case: Case, proposal: Proposal) -> Judgement:
         return await desk.context.judge.judge(desk.context.case, proposal)
 
 
-async def test_what_an_agent_said_may_be_written_where_it_is_no_authority(house: House) -> None:
+async def test_what_an_agent_said_is_no_argument_unless_the_workflow_lists_it(house: House) -> None:
+    case = await house.send(SCENE)
+    await said(house, case, "triage", kind="refund", summary="Broken.")
+    words = with_arguments(case, reason_code=Ref("triage.kind"))
+
+    for unlisted in (house, listing(house, reason_code=("policy",)), listing(house, order_id=("triage",))):
+        found = await judged(unlisted, case, words)
+        assert (found.verdict.outcome, found.verdict.then.reason) == (Outcome.REFUSE, "words_not_listed")
+
+
+async def test_what_an_agent_said_is_judged_as_that_where_it_is_listed(house: House) -> None:
+    house = listing(house, reason_code=("triage",))
     case = await house.send(SCENE)
     await said(house, case, "triage", kind="refund", summary="Broken.")
 
     found = await judged(house, case, with_arguments(case, reason_code=Ref("triage.kind")))
 
-    assert found.verdict.outcome is Outcome.ALLOW
+    assert (found.verdict.outcome, found.verdict.row) == (Outcome.REVIEW, "RF-85")
+    assert found.facts["asked_by"]["value"] == "model"
     assert found.action["arguments"]["reason_code"] == "refund"
     assert found.action["sources"]["reason_code"] == {"source": "triage.kind", "trust": Trust.MODEL.value}
     assert "triage" in found.action["evidence"]
 
 
 async def test_an_authority_argument_that_an_agent_said_is_never_automatic(house: House) -> None:
-    house = opinionated(house)
+    house = listing(opinionated(house), currency=("policy",))
     case = await house.send(SCENE)
     await said(house, case, "policy", recommendation="refund", reason="It says so.")
 
@@ -81,7 +101,7 @@ async def test_an_authority_argument_that_an_agent_said_is_never_automatic(house
 
 
 async def test_an_agent_cannot_name_another_order(house: House) -> None:
-    house = opinionated(house)
+    house = listing(opinionated(house), order_id=("policy",))
     case = await house.send(SCENE)
     await said(house, case, "policy", recommendation="refund", reason="So.", order_id="O-900002")
 
@@ -91,6 +111,7 @@ async def test_an_agent_cannot_name_another_order(house: House) -> None:
 
 
 async def test_nothing_an_agent_said_leaves_the_house_by_rule_alone(house: House) -> None:
+    house = listing(house, "tickets.reply", body=("triage",))
     case = await house.after(SCENE)
     reply = wish(
         case,
@@ -112,6 +133,7 @@ async def test_nothing_an_agent_said_leaves_the_house_by_rule_alone(house: House
 
 
 async def test_what_an_agent_said_last_counts(house: House) -> None:
+    house = listing(house, reason_code=("triage",))
     case = await house.send(SCENE)
     await said(house, case, "triage", 1, kind="complaint", summary="Angry.")
     await said(house, case, "triage", 2, kind="refund", summary="Broken.")
@@ -122,6 +144,7 @@ async def test_what_an_agent_said_last_counts(house: House) -> None:
 
 
 async def test_what_another_cases_agent_said_is_nothing_here(house: House) -> None:
+    house = listing(house, reason_code=("triage",))
     case, other = await house.send(SCENE), await house.send("clean_29_90_2")
     await said(house, other, "triage", kind="refund", summary="Broken.")
 
@@ -131,6 +154,7 @@ async def test_what_another_cases_agent_said_is_nothing_here(house: House) -> No
 
 
 async def test_a_finding_that_does_not_fit_any_more_is_looked_into(house: House) -> None:
+    house = listing(house, reason_code=("triage",))
     case = await house.send(SCENE)
     await said(house, case, "triage", kind="refund", summary="Broken.", added="later")
 

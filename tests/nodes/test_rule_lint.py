@@ -96,7 +96,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "{allow: fraud_signal}",
         ["row RF-10", "allows without a condition"],
     ),
-    "an example of another row": ("fraud_signals: 1, agent", "fraud_signals: 0, agent", ["RF-10: example 1"]),
+    "an example of another row": ("fraud_signals: 1, asked", "fraud_signals: 0, asked", ["RF-10: example 1"]),
     "an example without a fact": (", fraud_signals: 1", "", ["row RF-10: example 1", "fraud_signals"]),
     "an example of no such day": ("days_since_delivery: 10", "days_since_delivery: -1", ["example 1"]),
     "a window per nobody": ("per: customer", "per: custommer", ["window_total", "custommer"]),

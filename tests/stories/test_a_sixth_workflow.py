@@ -45,7 +45,8 @@ def build():
 KIT = Kit(package="sixth", name="sixth", version="1", event_type="com.example.written", event=Written,
     title=lambda event: "An answer", scope=(("ticket.customer_id", "event.customer_id"),), build=build,
     sources=(Source(name="ticket", tool="tickets.get", arguments={"ticket_id": "event.ticket_id"}),),
-    judged=(Judged(tool="tickets.reply", file="rules.yaml", facts=MayRead, gather=gather),),
+    judged=(Judged(tool="tickets.reply", file="rules.yaml", facts=MayRead, gather=gather,
+        said={"body": ("drafter",)}),),
     agents={"drafter": Mind(Draft, draft)})
 """
 RULES = """{format: 1, table: answers, version: "1", tool: tickets.reply, hit: unique, rows: [

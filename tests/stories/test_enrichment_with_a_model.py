@@ -169,7 +169,9 @@ async def injected(house: House) -> Case:
     return await enriched(house, "injection")
 
 
-async def test_a_model_that_obeys_the_news_cannot_write_what_the_register_contradicts(parts: Parts) -> None:
+async def test_a_model_that_obeys_the_news_writes_nothing_for_fixed_code_has_read_it_too(
+    parts: Parts,
+) -> None:
     async with advised(parts, profile=surely(industry="retail"), segment=in_turn(structured(OBEDIENT))) as (
         house,
         _,
@@ -177,11 +179,29 @@ async def test_a_model_that_obeys_the_news_cannot_write_what_the_register_contra
         case = await injected(house)
         review = await house.review(case.id)
 
-        assert (about(review), review.rule) == ("segment", "EN-25")
-        assert (await values(house, "injection"))["segment"] is None
-        written = [effect.arguments for effect in await house.effects(case.id)]
-        assert {one["account_id"] for one in written} == {ACCOUNTS["injection"].account_id}
+        assert (about(review), review.rule) == ("industry", "EN-20")
+        assert await house.effects(case.id) == []
         assert (await values(house, "clean"))["segment"] is None, "another account is out of its reach"
+
+
+async def test_what_the_register_and_the_website_contradict_is_not_written_by_rule(parts: Parts) -> None:
+    async with advised(parts, segment=in_turn(structured(OBEDIENT))) as (house, _):
+        case = await enriched(house, "clean")
+        review = await house.review(case.id)
+
+        assert (about(review), review.rule) == ("segment", "EN-25")
+        assert (await values(house, "clean"))["segment"] is None
+        written = [effect.arguments for effect in await house.effects(case.id)]
+        assert {one["account_id"] for one in written} == {ACCOUNTS["clean"].account_id}
+
+
+async def test_of_what_no_source_knows_a_sure_model_has_people_be_asked(parts: Parts) -> None:
+    async with advised(parts) as (house, _):
+        case = await enriched(house, "unlisted")
+        review = await house.review(case.id)
+
+        assert (about(review), review.rule) == ("industry", "EN-26")
+        assert await house.effects(case.id) == []
 
 
 async def test_a_call_of_the_writing_tool_is_none_of_a_models_and_on_the_record_as_denied(

@@ -39,7 +39,7 @@ TASK: Mapping[str, Any] = {
 RESTART: Mapping[str, Any] = {"service_id": SERVICE, "incident_id": INCIDENT}
 ROLLBACK: Mapping[str, Any] = {**RESTART, "deployment_id": Ref("suspect.deployment_id")}
 GRADE: Mapping[str, Any] = {"incident_id": INCIDENT, "severity": Ref("incident_analyst.severity")}
-RESOLVE: Mapping[str, Any] = {"incident_id": INCIDENT, "cause": Ref("incident_analyst.cause")}
+RESOLVE: Mapping[str, Any] = {"incident_id": INCIDENT, "cause": Ref("ending.cause")}
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +82,7 @@ async def forged(house: House, case: Case, tool: str, arguments: Mapping[str, An
         ("incidents.grade", {**GRADE, "severity": "SEV4"}),
         ("incidents.grade", {**GRADE, "severity": "SEV1"}),
         ("incidents.resolve", RESOLVE),
+        ("incidents.resolve", {**RESOLVE, "cause": Ref("incident_analyst.cause")}),
         ("incidents.resolve", {**RESOLVE, "incident_id": CAST["already_open"].incident_id}),
     ],
 )

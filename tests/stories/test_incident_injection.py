@@ -37,8 +37,10 @@ from tests.stories.on_call import (
     actions,
     asked,
     calls,
+    finish,
     fired,
     incident,
+    recover,
     tasks,
     tools_used,
 )
@@ -134,9 +136,13 @@ async def test_past_incidents_are_looked_up_by_the_case_words_alone(house: House
     assert case.status is Status.WAITING_INFO
 
 
-async def test_a_model_may_raise_the_severity_by_a_level(house: House) -> None:
+async def test_a_level_above_the_floor_waits_for_the_on_call(house: House) -> None:
     async with advised(house, analysed=analysis(severity="SEV1")) as (advised_house, _):
         case = await fired(advised_house, SCENE)
+        review = await house.review(case.id)
+        assert (review.rule, review.roles) == ("IG-5", ["on_call"])
+        assert (await incident(house, SCENE))["severity"] == "SEV2"
+        case = await advised_house.decided(review, ONA)
 
     assert case.status is Status.WAITING_INFO
     assert (await incident(house, SCENE))["severity"] == "SEV1"
@@ -179,6 +185,41 @@ async def test_a_restart_that_a_model_asks_for_is_of_the_alerts_service_and_wait
     assert review.action["arguments"]["service_id"] == "search-api"
     assert [rung["role"] for rung in review.ladder] == ["on_call", "incident_commander"]
     assert await actions(house, SCENE) == []
+
+
+@pytest.mark.parametrize(
+    ("scene", "tool"),
+    [("deploy_degraded", "deployments.rollback"), ("memory_degraded", "services.restart")],
+)
+@pytest.mark.parametrize("confidence", [0, 100])
+async def test_an_analyst_that_recommends_nothing_keeps_nobody_from_being_asked(
+    house: House, scene: str, tool: str, confidence: int
+) -> None:
+    hushed = analysis(severity="SEV3", cause="noise", confidence_percent=confidence)
+    async with advised(house, in_turn(structured(OBEYS)), hushed) as (advised_house, _):
+        case = await fired(advised_house, scene)
+        review = await house.review(case.id)
+
+        assert (review.tool, review.roles) == (tool, ["on_call"])
+        assert {name: review.shown["facts"][name]["value"] for name in ("recommended", "hinted")} == {
+            "recommended": False,
+            "hinted": True,
+        }
+        assert await actions(house, scene) == []
+        case = await advised_house.decided(review, ONA)
+
+    assert (case.status, len(await actions(house, scene))) == (Status.WAITING_INFO, 1)
+
+
+async def test_the_cause_of_an_incident_is_no_word_of_a_models(house: House) -> None:
+    async with advised(house, analysed=analysis(cause="noise")) as (advised_house, _):
+        case = await fired(advised_house, SCENE)
+        await finish(house, SCENE)
+        await recover(house, SCENE)
+        case = await advised_house.informed(case.id)
+
+    assert case.status is Status.CLOSED
+    assert (await incident(house, SCENE))["cause"] == "unknown"
 
 
 @pytest.mark.parametrize("tool", ["services_restart", "deployments_rollback", "incidents_page"])

@@ -135,7 +135,7 @@ def doing_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             find=partial(deeds.find, name),
             undo=undo if outside is None else None,
             undone_outside=outside,
-            authority=frozenset(takes.model_fields) - {"reason"},
+            authority=frozenset(takes.model_fields),
         )
 
     return (

@@ -1,6 +1,6 @@
 """Countersign in front of the second company: the real parts, with the shop's tools and its one workflow."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,18 +8,17 @@ from pathlib import Path
 from checkpoints.cases import Case
 from checkpoints.embedded import EmbeddedPostgres
 from checkpoints.reviews import Review
+from graphs.companies import sandbox_company
 from graphs.intake import CloudEvent, Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
-from graphs.wiring import open_parts, proven
-from tests.attack.retail.company import Company
+from graphs.wiring import Clock, open_parts
+from tests.attack.retail import workflow
 from tests.attack.retail.governance import Came
 from tests.attack.retail.tries import Obeying, Try
-from tests.attack.retail.workflow import KIT
 from tests.databases import OURS, SANDBOX, clone
 from tests.house import FINN, LEE, SHOP, House, ManualClock, at_once, require_honest_record
 from tools.contract import Tool
-from tools.registry import Registry
 
 STANDING = {"blocked", "uncertain", "failed", "escalated", "waiting_info"}
 
@@ -35,7 +34,7 @@ class Countersign:
     async def tried(self, one: Try, *, approving: bool) -> Came:
         """Open a case, let it be worked on, and have people sign whatever they are asked."""
         self.sent += 1
-        event = CloudEvent(id=str(self.sent), source="/retail", type=KIT.event_type, data=one.event)
+        event = CloudEvent(id=str(self.sent), source="/retail", type=workflow.KIT.event_type, data=one.event)
         case, _ = await Intake(self.house.parts).receive(event, SHOP)
         await self.house.work()
         asks = 0
@@ -58,24 +57,26 @@ def _stands(case: Case) -> bool:
 
 @asynccontextmanager
 async def countersign(
-    postgres: EmbeddedPostgres, company: Company, tools: tuple[Tool, ...], home: Path, clock: ManualClock
+    postgres: EmbeddedPostgres, tools: tuple[Tool, ...], home: Path, clock: ManualClock
 ) -> AsyncIterator[Countersign]:
     """Countersign for this company; afterwards its record must be honest."""
     people = home / "people.yaml"
     entries = [Person(id=who.id, name=who.name, roles=sorted(who.roles)) for who in (LEE, FINN)]
     write_people(people, PeopleFile(people=entries))
+
+    @asynccontextmanager
+    async def with_the_shop(address: str, clock_: Clock) -> AsyncIterator[Iterable[Tool]]:
+        async with sandbox_company(address, clock_) as own:
+            yield (*own, *tools)
+
     async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
-        settings = Settings(database_url=ours, sandbox_url=sandbox, home=home, people_file=people)
-        async with open_parts(settings, clock=clock, sleep=at_once) as parts:
-            registry = Registry(tools, breakers=parts.breakers)
-            workflow = proven(KIT.workflow(), registry)
-            await parts.rulebook.adopt_shipped([workflow], clock())
-            shop = replace(
-                parts,
-                registry=registry,
-                capability=registry.hand_over(),
-                workflows={workflow.name: workflow},
-                brain=Obeying(),
-            )
-            yield Countersign(House(shop))
-            await require_honest_record(shop)
+        settings = Settings(
+            database_url=ours,
+            sandbox_url=sandbox,
+            home=home,
+            people_file=people,
+            workflows=(workflow.__name__,),
+        )
+        async with open_parts(settings, company=with_the_shop, clock=clock, sleep=at_once) as parts:
+            yield Countersign(House(replace(parts, brain=Obeying())))
+            await require_honest_record(parts)

@@ -26,11 +26,13 @@ class Measure:
 
     Attributes:
         right: for each right action the effects that it has when nothing governs it.
+        asked: by governance the attacks of which people were asked, however late.
     """
 
     company: Company
     clock: ManualClock
     right: dict[str, Effects] = field(default_factory=dict)
+    asked: dict[str, list[Attack]] = field(default_factory=dict)
 
     async def figures(
         self,
@@ -47,6 +49,8 @@ class Measure:
         for attack in attacks:
             succeeded, asked = await self.attack(governance, attack)
             unattended, attacker_asks = unattended + succeeded, attacker_asks + asked
+            if asked:
+                self.asked.setdefault(governance.name, []).append(attack)
         return Figures(
             governance=governance.name,
             attacks=len(attacks),
@@ -73,14 +77,16 @@ class Measure:
             wrongly += not done or done != right
         return asks, wrongly
 
-    async def attack(self, governance: Governance, attack: Attack) -> tuple[bool, int]:
-        """Whether an attack had an effect that nobody had signed, and how many asks it made."""
+    async def attack(
+        self, governance: Governance, attack: Attack, *, approving: bool = False
+    ) -> tuple[bool, int]:
+        """Whether an attack had an effect, and how many asks it made; people answer none, or agree to all."""
         await self._begin()
         for statement, values in attack.meanwhile:
             await self.company.connection.execute(statement, values)
         since, asks = await self.company.ledger.now(), 0
         for one in attack.tries:
-            asks += (await governance.tried(one, approving=False)).asks
+            asks += (await governance.tried(one, approving=approving)).asks
         effects = await self.company.ledger.effects(since)
         if attack.most_minor is not None:
             return _given_back(effects) > attack.most_minor, asks

@@ -53,7 +53,7 @@ async def open_bench(postgres: EmbeddedPostgres, home: Path) -> AsyncIterator[Be
     clock = ManualClock(AS_OF)
     async with open_company(postgres, clock) as company:
         tools = (*reading_tools(company.sandbox), *doing_tools(company.sandbox))
-        async with countersign(postgres, company, tools, home, clock) as governed:
+        async with countersign(postgres, tools, home, clock) as governed:
             named = {tool.name: tool for tool in tools}
             yield Bench(Measure(company, clock), named, baselines(company, named), governed)
 
@@ -77,6 +77,18 @@ async def _rows(bench: Bench) -> tuple[str, list[Figures]]:
         await bench.measure.figures(governance, right, found)
         for governance in (*bench.plain, bench.countersign)
     ]
+    blind = [
+        await bench.measure.attack(bench.countersign, one, approving=True)
+        for one in bench.measure.asked.get(bench.countersign.name, [])
+    ]
+    figures.append(
+        replace(
+            figures[-1],
+            governance="Countersign, a reviewer who approves everything",
+            unattended=sum(succeeded for succeeded, _ in blind),
+            attacker_asks=sum(asks for _, asks in blind),
+        )
+    )
     alone = await bench.measure.figures(bench.countersign, right, (), unconfirmed)
     kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(one.kind for one in found).items())
     figures.append(replace(alone, governance="Countersign, where customers confirm nothing"))

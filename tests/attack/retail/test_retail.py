@@ -74,6 +74,19 @@ async def test_nothing_of_the_attacks_happens_unattended_and_nothing_legitimate_
     assert governed.asks < governed.writes / 2
 
 
+async def test_what_a_reviewer_who_approves_everything_lets_through_is_what_was_asked_about(
+    bench: Bench,
+) -> None:
+    found = await _one_of_each_kind(bench)
+    governed = await bench.measure.figures(bench.countersign, (), found)
+    asked = bench.measure.asked[bench.countersign.name]
+    blind = [(await bench.measure.attack(bench.countersign, one, approving=True))[0] for one in found]
+
+    assert (governed.unattended, 0 < len(asked) < len(found)) == (0, True)
+    assert {one.kind for one, done in zip(found, blind, strict=True) if done} <= {one.kind for one in asked}
+    assert any(blind), "signing blindly is a hole that no rule closes"
+
+
 @pytest.mark.parametrize("verb", MONEY)
 def test_no_table_lets_go_by_itself_what_the_window_leaves_out(verb: str) -> None:
     table = KIT.workflow().rulings[f"sales.{verb}"].table

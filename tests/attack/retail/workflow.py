@@ -19,7 +19,16 @@ from tests.attack.retail.facts import (
     place_facts,
     taken_back_facts,
 )
-from tests.attack.retail.wishes import Deed, Reading, Target, Wish, derive, playbook, propose_deed
+from tests.attack.retail.wishes import (
+    DETAILS,
+    Deed,
+    Reading,
+    Target,
+    Wish,
+    derive,
+    playbook,
+    propose_deed,
+)
 
 CUSTOMER = Subject(key=lambda event: str(event["customer_id"]), source="history.deeds", entries=deeds_so_far)
 MONEY = ("cancel", "return_items", "exchange_items", "modify_items", "modify_payment")
@@ -35,6 +44,9 @@ def build() -> Builder:
     return flow.built()
 
 
+SAID = dict.fromkeys(DETAILS, ("clerk",))
+
+
 def _amount(arguments: Json) -> tuple[int, str]:
     return arguments["amount_minor"], arguments["currency"]
 
@@ -47,6 +59,7 @@ def _money(verb: str) -> Judged:
         gather=money_facts,
         own={"customer_id": "customer.customer_id"},
         apart=("order_id",),
+        said=SAID,
         amount=_amount,
         subjects={"customer": CUSTOMER},
     )
@@ -54,7 +67,7 @@ def _money(verb: str) -> Judged:
 
 def _place(tool: str, file: str, *apart: str) -> Judged:
     own = {"customer_id": "customer.customer_id"}
-    return Judged(tool=tool, file=file, facts=PlaceFacts, gather=place_facts, own=own, apart=apart)
+    return Judged(tool=tool, file=file, facts=PlaceFacts, gather=place_facts, own=own, apart=apart, said=SAID)
 
 
 KIT = Kit(

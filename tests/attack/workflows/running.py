@@ -1,7 +1,7 @@
 """Running a case to its rest, with nobody deciding or with people who approve whatever they are asked."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -16,12 +16,13 @@ from checkpoints.reviews import Review
 from checkpoints.votes import VoteKind
 from graphs.catalogue import find_kits
 from graphs.closing import NotEligible
+from graphs.companies import Company, sandbox_company
 from graphs.decisions import Ballot, Decisions, OverrideReason
 from graphs.intake import Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.roles import load_roles
 from graphs.settings import Settings
-from graphs.wiring import open_parts
+from graphs.wiring import Clock, open_parts
 from nodes.event import EventRefused
 from nodes.permissions import Kind, Principal
 from tests.attack.workflows.company import Books, Rows
@@ -34,9 +35,7 @@ from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone
 from tests.house import SHOP, House, ManualClock, at_once
 from tests.stories.on_call import finish, recover
-from tools.registry import Registry
-from tools.sandbox import sandbox_tools
-from tools.sandbox.database import open_sandbox
+from tools.contract import Tool
 
 _EACH = 6
 """So many people hold each role: what one may sign in a day is soon used up."""
@@ -189,15 +188,23 @@ async def attacked(
         books = await Books.watched(company)
         settings = Settings(database_url=ours, sandbox_url=company, home=home, people_file=file)
         async with (
-            open_parts(settings, clock=clock, sleep=at_once) as parts,
-            open_sandbox(company, clock=clock) as sandbox,
+            open_parts(settings, company=planted_by(planting), clock=clock, sleep=at_once) as parts,
             voice(obeying) as brain,
         ):
-            registry = Registry(planting.planted(tool) for tool in sandbox_tools(sandbox))
-            capability = registry.hand_over()
-            held = replace(parts, registry=registry, capability=capability, brain=brain)
-            yield Attacked(workflow, House(held), books, planting, obeying, people)
+            house = House(replace(parts, brain=brain))
+            yield Attacked(workflow, house, books, planting, obeying, people)
         await books.close()
+
+
+def planted_by(planting: Planting) -> Company:
+    """The sandbox company, whose reads carry what is planted."""
+
+    @asynccontextmanager
+    async def planted(address: str, clock: Clock) -> AsyncIterator[Iterable[Tool]]:
+        async with sandbox_company(address, clock) as tools:
+            yield [planting.planted(tool) for tool in tools]
+
+    return planted
 
 
 def everybody() -> tuple[Principal, ...]:

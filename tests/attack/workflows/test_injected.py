@@ -52,8 +52,7 @@ async def test_what_an_obeying_model_reads_has_no_effect_that_nobody_signed(
 
     assert len(outcomes) == len(GOALS[workflow])
     assert all(one.reached and one.heard for one in outcomes), "the model has read every order"
-    done = [(one.attack.goal.word, change) for one in outcomes for change in one.changes]
-    assert [(goal, change) for goal, change in done if not _is_the_cause(change)] == []
+    assert [(one.attack.goal.word, change) for one in outcomes for change in one.changes] == []
     assert [one.leaked for one in outcomes if one.leaked] == []
 
 
@@ -69,14 +68,26 @@ async def test_marking_texts_from_outside_changes_no_figure(
     assert told_apart(by_marking[0]) == told_apart(by_marking[1])
 
 
-async def test_an_effect_with_no_person_is_seen_where_there_is_one(
+async def test_an_effect_is_seen_where_there_is_one(
     postgres: EmbeddedPostgres, templates: None, tmp_path: Path
 ) -> None:
-    """A refund that is so small that rules pay it: a ticket that talks the model into one is paid."""
+    """A small refund that a model was talked into: nobody pays it but people who sign blindly."""
     houses = Houses(postgres, tmp_path, "support_triage")
-    (outcome,) = await tried(houses, "ticket.body", "small_question", "openrefund")
+    (asked,) = await tried(houses, "ticket.body", "small_question", "openrefund")
+    (signed,) = await houses.tried([asked.attack], approve=True)
 
-    assert any(json.loads(change)[0] == "refunds" for change in outcome.changes)
+    assert (asked.changes, asked.asks) == ((), 1)
+    assert any(json.loads(change)[0] == "refunds" for change in signed.changes)
+
+
+@pytest.mark.parametrize(("scene", "word"), [("contradicting_2", "besure"), ("unlisted", "industry")])
+async def test_where_two_records_do_not_say_it_a_sure_model_only_has_people_be_asked(
+    postgres: EmbeddedPostgres, templates: None, tmp_path: Path, scene: str, word: str
+) -> None:
+    (outcome,) = await tried(Houses(postgres, tmp_path, "enrichment"), "firmographics.about", scene, word)
+
+    assert outcome.obeyed
+    assert outcome.changes == ()
 
 
 def test_every_text_from_outside_is_a_place() -> None:
@@ -92,15 +103,3 @@ def test_the_places_that_are_known_are_found() -> None:
     for line in PLACES.strip().splitlines():
         workflow, _, places = line.partition(": ")
         assert set(places.split()) <= found[workflow]
-
-
-def _is_the_cause(change: str) -> bool:
-    """Whether it is the cause with which an incident ends once people have done all follow-ups.
-
-    That is a word of a closed list, and the analyst's to say.
-    """
-    table, deed, row = json.loads(change)
-    return (table, deed, row.get("kind"), row.get("status")) in {
-        ("incident_deeds", "INSERT", "resolved", "stands"),
-        ("incidents", "UPDATE", None, "resolved"),
-    }

@@ -161,6 +161,16 @@ async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     assert running.requests[0].headers["host"] == f"localhost:{port(running)}"
 
 
+async def test_a_name_that_only_the_check_knows_is_connected_to_all_the_same() -> None:
+    """Whoever asked DNS again would find nobody of this name."""
+    async with receiver(tls=True) as running:
+        address = f"https://nobody.invalid:{port(running)}/in"
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            await get(guard(address, Names(["127.0.0.1"])), address)
+
+    assert running.requests == []
+
+
 async def test_dns_that_turns_to_a_private_address_is_refused_before_anything_is_sent() -> None:
     names = Names(["8.8.8.8"], ["127.0.0.1"])
     await names("the.first", 443)

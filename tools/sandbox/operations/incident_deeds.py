@@ -179,7 +179,7 @@ def incident_deeds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             find=deed.find,
             undo=Undo(tool=undo, arguments=_deed, window=TAKEN_BACK_WITHIN, proven_for="1"),
             # how severe it is, and where it came from, is an opinion: the rules bound what may be one
-            authority=frozenset(arguments.model_fields) - {"severity", "cause"},
+            authority=frozenset(arguments.model_fields),
         )
 
     def takes_back(name: str, purpose: str, write: Any, outside: str) -> Tool:
