@@ -118,7 +118,7 @@ def main() -> None:
 def migrate() -> None:
     """Bring the database to this version."""
     from checkpoints.migrate import newest_revision
-    from graphs.wiring import addresses, bring_up
+    from graphs.addresses import addresses, bring_up
 
     async def run(settings: Settings) -> None:
         async with addresses(settings) as where:

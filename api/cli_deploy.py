@@ -23,9 +23,9 @@ def check(as_json_: Json = False) -> None:
     Run the new version's command against the database of the one that runs.
     """
     from checkpoints.database import open_database
+    from graphs.addresses import addresses
     from graphs.catalogue import find_kits
     from graphs.deploys import check as checked
-    from graphs.wiring import addresses
 
     async def run(settings: Settings) -> "Check":
         kits = find_kits(settings.workflows)

@@ -12,7 +12,8 @@ from graphs.settings import Settings
 def doctor(as_json_: Json = False) -> None:
     """Look at database, migrations, clock, workers, deeds, log and cases; exit code 1 if one is ill."""
     from checkpoints.checkup import Answer, check_up
-    from graphs.wiring import addresses, utc_now
+    from graphs.addresses import addresses
+    from graphs.wiring import utc_now
 
     async def run(settings: Settings) -> list[Answer]:
         async with addresses(settings) as where:

@@ -143,9 +143,10 @@ def _run(
 
 
 async def _with_switch(settings: Settings, deed: "Callable[[Switch], Awaitable[Json]]") -> Json:
+    from graphs.addresses import addresses
     from graphs.catalogue import find_kits
     from graphs.halting import Switch
-    from graphs.wiring import addresses, new_id, utc_now
+    from graphs.wiring import new_id, utc_now
 
     workflows = {kit.name: kit.workflow() for kit in find_kits(settings.workflows)}
     async with addresses(settings) as where, open_database(where.ours) as database:

@@ -40,7 +40,8 @@ def export(
     from checkpoints.audit_tree import grow_tree
     from checkpoints.database import open_database
     from checkpoints.migrate import require_migrated
-    from graphs.wiring import addresses, signer_of, utc_now
+    from graphs.addresses import addresses
+    from graphs.wiring import signer_of, utc_now
 
     async def run(settings: Settings) -> int:
         signer = signer_of(settings)
@@ -104,7 +105,8 @@ def _verified_database(keys: "list[VerifierKey]", anchors: Sequence[Path]) -> "V
     from checkpoints.audit_verify import verify_log
     from checkpoints.database import open_database
     from checkpoints.migrate import require_migrated
-    from graphs.wiring import addresses, utc_now
+    from graphs.addresses import addresses
+    from graphs.wiring import utc_now
 
     async def run(settings: Settings) -> "Verification":
         signer = _own_signer(settings)

@@ -121,8 +121,8 @@ async def _on_history(
 ) -> tuple[int, list[Json]]:
     from checkpoints.database import open_database
     from checkpoints.migrate import require_migrated
+    from graphs.addresses import addresses
     from graphs.replay import WindowsUnknown, differences
-    from graphs.wiring import addresses
 
     judged, found = 0, []
     async with addresses(settings) as where, open_database(where.ours) as database:

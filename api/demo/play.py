@@ -21,6 +21,7 @@ from checkpoints.audit_verify import verify_log
 from checkpoints.database import drop_database
 from checkpoints.embedded import APPLICATION, embedded_postgres
 from checkpoints.log_check import Verification
+from graphs.addresses import Addresses, bring_up, kept_running
 from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
@@ -31,7 +32,7 @@ from graphs.people import (
     write_people,
 )
 from graphs.settings import Settings
-from graphs.wiring import Addresses, Parts, bring_up, kept_running, open_parts, utc_now
+from graphs.wiring import Parts, open_parts, utc_now
 
 _NAMES = ("countersign_demo", "countersign_demo_sandbox")
 _LIFE = timedelta(days=1)

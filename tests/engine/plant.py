@@ -16,9 +16,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
+from graphs.addresses import kept_running
 from graphs.people import PERSON_PREFIX, SERVICE_PREFIX, PeopleFile, Person, Service, new_token, write_people
 from graphs.settings import Settings
-from graphs.wiring import kept_running
 from tests.databases import OURS, SANDBOX, as_owner, copied, make_templates
 from tests.engine.conditions import AS_OF, FOLDER, SharedClock, Skies
 from tests.engine.nursery import Child, Nursery, nursery

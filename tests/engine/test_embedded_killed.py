@@ -10,7 +10,7 @@ from api.serve import working
 from checkpoints.cases import Status
 from checkpoints.embedded import EmbeddedPostgres
 from checkpoints.errors import DatabaseAway
-from graphs import wiring
+from graphs import addresses
 from graphs.settings import Settings
 from graphs.wiring import open_parts
 from tests.engine.processes import until
@@ -22,13 +22,13 @@ async def test_a_killed_database_comes_back_and_the_case_goes_on(
     postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[EmbeddedPostgres] = []
-    keep = wiring.kept_running
+    keep = addresses.kept_running
 
     def noted(server: EmbeddedPostgres):  # type: ignore[no-untyped-def] # noqa: ANN202
         started.append(server)
         return keep(server)
 
-    monkeypatch.setattr(wiring, "kept_running", noted)
+    monkeypatch.setattr(addresses, "kept_running", noted)
     home = postgres.home / f"own-{os.getpid()}-{tmp_path.name}"
     home.mkdir(mode=0o755)
     async with open_parts(Settings(home=home, people_file=home / "people.yaml")) as parts, working(parts):
