@@ -1,11 +1,12 @@
 """`poe bench`: a governed refund case beside plain LangGraph, in one run, as ratios.
 
-Four graphs do the same number of steps on the same Postgres with `durability="sync"`:
+Five graphs run on the same Postgres with `durability="sync"`:
 
-- *memory*: nodes that do nothing, on LangGraph's InMemorySaver: the floor;
-- *plain*: the same on the official AsyncPostgresSaver, one a thread as this project uses it;
-- *working*: plain nodes that make the very tool calls of a refund case, ungoverned;
-- *governed*: the refund case, from its first command to its close.
+- *floor*: the refund graph's own nodes on LangGraph's InMemorySaver: no state is kept;
+- *plain*: the same nodes on the official AsyncPostgresSaver: no command, no fence, no story;
+- *governed*: the refund case as the runner carries it out, from its first command to its close;
+- *idle*: as many nodes that do nothing, on the official saver;
+- *ungoverned*: as many nodes that make the very tool calls of a refund case, on the official saver.
 
 They take turns, so that whatever else the machine is doing meets all of them.
 """
@@ -15,7 +16,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph
@@ -30,10 +33,13 @@ from psycopg.rows import dict_row
 from rich.console import Console
 from rich.table import Table
 
+from checkpoints.commands import drop_commands
 from checkpoints.database import parse_address
 from checkpoints.embedded import embedded_postgres
 from checkpoints.serializer import StrictSerializer
+from checkpoints.session import fenced_session
 from graphs.intake import Intake
+from graphs.judging import case_state
 from graphs.settings import Settings
 from graphs.wiring import Parts, open_parts
 from tests import bench_log, bench_processes, bench_reviews, bench_rules, bench_workflows
@@ -44,7 +50,8 @@ from tests.house import SHOP, House, refund_event
 from tools.contract import Call
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "40"))
-REVIEWED = range(2 * ROUNDS + 4, 2 * ROUNDS + 4 + bench_reviews.CASES)
+TURNS = ROUNDS + 2
+REVIEWED = range(4 * TURNS, 4 * TURNS + bench_reviews.CASES)
 """The numbers of the cases that people sign."""
 STEPS = (
     "retrieve",
@@ -128,27 +135,57 @@ async def fill(sandbox: str, numbers: range, dear: range) -> None:
 
 
 async def measure(parts: Parts, url: str) -> dict[str, Count]:
-    counts = {name: Count() for name in ("memory", "plain", "working", "governed")}
+    counts = {name: Count() for name in ("floor", "plain", "governed", "idle", "ungoverned")}
     ours = str(parse_address(url).database)
     async with await psycopg.AsyncConnection.connect(
         url, autocommit=True, prepare_threshold=0, row_factory=dict_row
     ) as connection:
         saver = AsyncPostgresSaver(connection, serde=StrictSerializer())
-        plain = graph_of(dict.fromkeys(STEPS, idle)).compile(checkpointer=saver)
-        memory = graph_of(dict.fromkeys(STEPS, idle)).compile(checkpointer=InMemorySaver())
+        idling = graph_of(dict.fromkeys(STEPS, idle)).compile(checkpointer=saver)
         house = House(parts)
-        for turn in range(ROUNDS + 2):
-            working = graph_of(tool_calls(parts, turn)).compile(checkpointer=saver)
-            command = await prepared(house, ROUNDS + 2 + turn)
-            runs: dict[str, Callable[[], Awaitable[Any]]] = {
-                "memory": partial(run, memory),
-                "plain": partial(run, plain),
-                "working": partial(run, working),
-                "governed": partial(house.runner.carry_out, command),
-            }
-            for name, deed in runs.items():
-                await timed(counts[name], deed, ours, warm=turn < 2)
+        for turn in range(TURNS):
+            calling = graph_of(tool_calls(parts, turn)).compile(checkpointer=saver)
+            async with (
+                nodes_alone(house, TURNS + turn, InMemorySaver()) as floor,
+                nodes_alone(house, 2 * TURNS + turn, saver) as plain,
+            ):
+                runs: dict[str, Callable[[], Awaitable[Any]]] = {
+                    "floor": floor,
+                    "plain": plain,
+                    "governed": partial(house.runner.carry_out, await prepared(house, 3 * TURNS + turn)),
+                    "idle": partial(run, idling),
+                    "ungoverned": partial(run, calling),
+                }
+                for name, deed in runs.items():
+                    await timed(counts[name], deed, ours, warm=turn < TURNS - ROUNDS)
     return counts
+
+
+@asynccontextmanager
+async def nodes_alone(
+    house: House, number: int, saver: BaseCheckpointSaver[str]
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """A run of a refund graph's nodes on another saver, with all that the runner would give to them."""
+    case, _ = await Intake(house.parts).receive(
+        refund_event("clean_29_90_1", event_id=f"bench-{number}", **ids_of(number)), SHOP
+    )
+    async with house.parts.database.transaction() as tx:
+        await drop_commands(tx, case.id, "benched", house.parts.clock())
+    workflow = house.parts.workflows[case.workflow]
+    graph = house.runner._graph(workflow).copy(update={"checkpointer": saver})
+    async with fenced_session(house.parts.database.engine, case.id) as session:
+        context = house.runner._context(case, workflow, session)
+
+        async def deed() -> None:
+            state = await graph.ainvoke(
+                {"case": case_state(case)},
+                {"configurable": {"thread_id": case.id, "run_id": case.id}},
+                context=context,
+                durability="sync",
+            )
+            assert state["standing"]["status"] == "closed", state["standing"]
+
+        yield deed
 
 
 async def timed(count: Count, deed: Callable[[], Awaitable[Any]], ours: str, *, warm: bool) -> None:
@@ -252,8 +289,8 @@ def show(counts: dict[str, Count]) -> None:
         table.add_row(name, f"{count.median:.1f}", f"{ratio:.2f}", *map(str, numbers))
     console = Console(width=100)
     console.print(table)
-    governed, working = counts["governed"].median, counts["working"].median
-    console.print(f"governed against the same tool calls without governance: {governed / working:.2f}")
+    governed, calls = counts["governed"].median, counts["ungoverned"].median
+    console.print(f"governed against the same tool calls in nodes without governance: {governed / calls:.2f}")
     ours = counts["governed"].ours
     kinds = Table(title="What the governed case asks of our own database", title_justify="left")
     kinds.add_column("statement")

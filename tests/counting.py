@@ -23,7 +23,7 @@ class Asked:
 
     Attributes:
         kinds: statements by what they do, such as `insert into audit_events`.
-        commits: transactions that were ended by COMMIT, or by a statement of its own that wrote.
+        commits: transactions ended by COMMIT, and statements and pipelines that wrote outside of any.
         trips: how often an answer was waited for; the statements of a pipeline are waited for together.
     """
 
@@ -42,6 +42,8 @@ class Counting:
 
     def __init__(self) -> None:
         self.of: dict[str, Asked] = {}
+        self._begun: set[Any] = set()
+        self._wrote: set[Any] = set()
         self._execute = psycopg.AsyncCursor.execute
         self._executemany = psycopg.AsyncCursor.executemany
         self._command = psycopg.AsyncConnection._exec_command
@@ -90,10 +92,14 @@ class Counting:
         asked = self._asked(connection)
         kind = kind_of(_text(query))
         asked.kinds[kind] += 1
-        own = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        piped = connection.info.pipeline_status != PipelineStatus.OFF
-        if kind == "commit" or (own and not piped and kind.startswith(("insert", "update", "delete"))):
-            asked.commits += 1
+        if kind in {"begin", "commit", "rollback"}:
+            (self._begun.add if kind == "begin" else self._begun.discard)(connection)
+            asked.commits += kind == "commit"
+        elif connection not in self._begun and kind.startswith(("insert", "update", "delete")):
+            if connection.info.pipeline_status == PipelineStatus.OFF:
+                asked.commits += 1
+            else:
+                self._wrote.add(connection)  # its pipeline commits when it ends
 
     def _asked(self, connection: Any) -> Asked:
         return self.of.setdefault(connection.info.dbname, Asked())
@@ -102,6 +108,9 @@ class Counting:
         """The same generator, and a round trip if it waits for an answer rather than for room to send."""
         piped = connection.pgconn.pipeline_status != PipelineStatus.OFF
         sends_only = piped and gen.__name__ not in {"_fetch_gen", "_exit_gen", "_sync_gen"}
+        if not sends_only and connection in self._wrote:
+            self._wrote.discard(connection)
+            self._asked(connection).commits += 1
         asked, ready = sends_only, None
         while True:
             try:
