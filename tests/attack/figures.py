@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from graphs.settings import Room
+
+CROWD = Room(most=1_000_000, most_of_one=1_000_000)
+"""Room for all cases of a table: its clock stands still, so whoever counts who waits never looks again."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:

@@ -17,6 +17,7 @@ from tests.attack.dojo.desks import desk_name, event_type, workflow
 from tests.attack.dojo.shapes import governed
 from tests.attack.dojo.suites import Ask, Suite
 from tests.attack.dojo.world import World
+from tests.attack.figures import CROWD
 from tests.databases import OURS, SANDBOX, clone
 from tests.house import SHOP, House, ManualClock, at_once, require_honest_record
 from tools.registry import Registry
@@ -77,7 +78,7 @@ async def countersign(
     tools = {tool.name: tool for world in worlds for tool in world.tools()}
     everything = {world.suite.name: _all(world.suite) for world in worlds}
     async with clone(postgres, OURS) as ours, clone(postgres, SANDBOX) as sandbox:
-        settings = Settings(database_url=ours, sandbox_url=sandbox, home=home, people_file=people)
+        settings = Settings(database_url=ours, sandbox_url=sandbox, home=home, people_file=people, room=CROWD)
         async with open_parts(settings, clock=clock, sleep=at_once) as parts:
             registry = Registry(tools.values(), breakers=parts.breakers)
             desks = [

@@ -13,6 +13,7 @@ from graphs.intake import CloudEvent, Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
 from graphs.wiring import Clock, open_parts
+from tests.attack.figures import CROWD
 from tests.attack.retail import workflow
 from tests.attack.retail.governance import Came
 from tests.attack.retail.tries import Obeying, Try
@@ -76,6 +77,7 @@ async def countersign(
             home=home,
             people_file=people,
             workflows=(workflow.__name__,),
+            room=CROWD,
         )
         async with open_parts(settings, company=with_the_shop, clock=clock, sleep=at_once) as parts:
             yield Countersign(House(replace(parts, brain=Obeying())))

@@ -25,6 +25,7 @@ from graphs.settings import Settings
 from graphs.wiring import Clock, open_parts
 from nodes.event import EventRefused
 from nodes.permissions import Kind, Principal
+from tests.attack.figures import CROWD
 from tests.attack.workflows.company import Books, Rows
 from tests.attack.workflows.goals import GOALS
 from tests.attack.workflows.obeying import Obeying
@@ -186,7 +187,7 @@ async def attacked(
         async with await psycopg.AsyncConnection.connect(company, autocommit=True) as connection:
             await connection.execute(SMALL_QUESTION.encode())
         books = await Books.watched(company)
-        settings = Settings(database_url=ours, sandbox_url=company, home=home, people_file=file)
+        settings = Settings(database_url=ours, sandbox_url=company, home=home, people_file=file, room=CROWD)
         async with (
             open_parts(settings, company=planted_by(planting), clock=clock, sleep=at_once) as parts,
             voice(obeying) as brain,
