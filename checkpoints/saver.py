@@ -73,7 +73,10 @@ class GovernedSaver(AsyncPostgresSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Write down what stores a checkpoint; it is refused as StaleHead if its parent is not the head."""
+        """Write down what stores a checkpoint; it is refused as StaleHead if its parent is not the head.
+
+        That of a lane is stored at once: beside it are other lanes, which its failure is no business of.
+        """
         projection, root = self._projection, _root_around(config)
         if projection is None or (root is None and config["configurable"].get("checkpoint_ns")):
             return await super().aput(config, checkpoint, metadata, new_versions)
@@ -85,9 +88,11 @@ class GovernedSaver(AsyncPostgresSaver):
             stored = await super().aput(config, checkpoint, metadata, new_versions)
         if root is None:
             await projection.checkpoint(unit, parent, checkpoint, new_versions)
-        else:
-            await projection.lane(unit, root, checkpoint, new_versions)
-        self._session.behind.append(unit)
+            self._session.behind.append(unit)
+            return stored
+        await projection.lane(unit, root, checkpoint, new_versions)
+        async with self._session.pipeline() as cursor:
+            await unit.send(cursor)
         return stored
 
     async def aput_writes(

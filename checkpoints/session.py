@@ -49,29 +49,28 @@ class Session:
         """Statements that commit together in one round trip; nothing may be fetched inside.
 
         An error in any statement undoes them all and is raised at the end of the block; so does anything that
-        is raised inside it, a cancellation included. What is behind stays behind then, unless it is that
-        which the database refuses.
+        is raised inside it, a cancellation included. What is behind stays behind then.
 
         Raises:
             StaleHead: what is behind does not build upon the head of its thread.
         """
-        behind, taken = list[Unit](), dict[str, Opening]()
-        async with self._piped(behind), self.connection.cursor(binary=True, row_factory=dict_row) as cursor:
-            await cursor.execute("BEGIN")
-            behind += self.behind
-            for unit in behind:
-                await unit.send(cursor)
-            taken |= self.waiting
-            await keep(cursor, taken.values())
+        async with self._sending() as (cursor, _):
             yield cursor
-            await cursor.execute("COMMIT")
-        self._stored(behind, taken)
 
     async def catch_up(self) -> None:
-        """Store what is behind, if anything is; raises as `pipeline`."""
+        """Store what is behind, if anything is; what the database refuses is not tried again.
+
+        Raises:
+            StaleHead: as for `pipeline`.
+        """
         if self.behind:
-            async with self.pipeline():
-                pass
+            sent: Sequence[Unit] = ()
+            try:
+                async with self._sending() as (_, sent):
+                    pass
+            except (DatabaseError, StaleHead):
+                self._stored(sent, {})
+                raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncCursor[DictRow]]:
@@ -112,8 +111,24 @@ class Session:
         return StoredSeal(case_id, key, clock, self.waiting, read=read)
 
     @asynccontextmanager
-    async def _piped(self, behind: Sequence[Unit] = ()) -> AsyncIterator[None]:
-        """In turn, and in a pipeline; units that the database has refused are behind no more."""
+    async def _sending(self) -> AsyncIterator[tuple[AsyncCursor[DictRow], Sequence[Unit]]]:
+        """A pipeline that is one transaction and has sent what was behind, which comes with it."""
+        async with (
+            self._piped(),
+            self.connection.cursor(binary=True, row_factory=dict_row) as cursor,
+        ):
+            await cursor.execute("BEGIN")
+            behind, taken = tuple(self.behind), dict(self.waiting)
+            for unit in behind:
+                await unit.send(cursor)
+            await keep(cursor, taken.values())
+            yield cursor, behind
+            await cursor.execute("COMMIT")
+        self._stored(behind, taken)
+
+    @asynccontextmanager
+    async def _piped(self) -> AsyncIterator[None]:
+        """In turn, and in a pipeline."""
         async with self.turn:
             try:
                 async with self.connection.pipeline():
@@ -122,16 +137,15 @@ class Session:
                 if isinstance(error, psycopg.Error) or not isinstance(error, Exception):
                     # The server has skipped what was to be prepared, and psycopg believes it prepared.
                     self.connection.prepare_threshold = NEVER_PREPARE
-                if isinstance(error, DatabaseError):
-                    del self.behind[: len(behind)]
-                    if error.sqlstate == STALE_HEAD_STATE:
-                        raise StaleHead from error
+                if isinstance(error, DatabaseError) and error.sqlstate == STALE_HEAD_STATE:
+                    raise StaleHead from error
                 raise
             finally:
                 await self._undo_what_is_open()
 
     def _stored(self, units: Sequence[Unit], taken: Mapping[str, Opening]) -> None:
-        del self.behind[: len(units)]
+        """Forget what is stored, or refused."""
+        self.behind[:] = [unit for unit in self.behind if unit not in units]
         for token in taken:
             self.waiting.pop(token, None)
 

@@ -38,6 +38,13 @@ class Tripping(Projection):
         self, to: Statements, parent: str | None, checkpoint: Checkpoint, changed: Any
     ) -> None:
         await super().checkpoint(to, parent, checkpoint, changed)
+        await self._trip(to, checkpoint)
+
+    async def lane(self, to: Statements, root: str, checkpoint: Checkpoint, changed: Any) -> None:
+        await super().lane(to, root, checkpoint, changed)
+        await self._trip(to, checkpoint)
+
+    async def _trip(self, to: Statements, checkpoint: Checkpoint) -> None:
         if "trip" in checkpoint["channel_values"]:
             await to.execute("SELECT 1 / 0")
 
@@ -159,6 +166,27 @@ async def test_a_connection_that_was_cancelled_half_way_is_not_handed_out_again(
     assert unfit == []
 
 
+async def test_a_line_whose_unit_failed_is_not_handed_out_again(house: House) -> None:
+    case = await add_received(house.parts, "case-1")
+    async with _worker(house) as worker:
+        sound = await _line(worker)
+        async with fenced_session(worker, case.id) as session:
+            assert session.connection.info.backend_pid == sound
+            thread = Thread(case, GovernedSaver(session, Tripping(case.id, house.parts.clock)))
+            with pytest.raises(DivisionByZero):
+                await thread.step(None, thread.told("one"), trip="now")
+
+        assert await _line(worker) != sound
+
+
+async def _line(worker: AsyncEngine) -> int:
+    """The server's process behind the line that the pool hands out next."""
+    async with worker.connect() as pooled:
+        driver = (await pooled.get_raw_connection()).driver_connection
+        assert driver is not None
+        return int(driver.info.backend_pid)
+
+
 @pytest.fixture
 def busy_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop that has always been busy for too long: psycopg lets others on after every statement."""
@@ -210,19 +238,24 @@ def _fields(of: Kept) -> dict[str, Any]:
     return {name: getattr(of, name) for name in Kept.__dataclass_fields__}
 
 
-async def test_parallel_writes_of_siblings_do_not_join_a_unit_that_fails(house: House) -> None:
+async def test_parallel_writes_of_siblings_do_not_join_a_lane_that_fails(house: House) -> None:
     async with opened(house, projection=Tripping) as thread:
         head = await thread.step(None)
         before = await kept(house, "case-1")
+        root = {"checkpoint_map": {"": head["configurable"]["checkpoint_id"]}}
+        lanes: list[RunnableConfig] = [
+            {"configurable": thread.config(ns=f"lane:{number}")["configurable"] | root} for number in range(2)
+        ]
 
         outcomes = await asyncio.gather(
-            thread.step(head, thread.told("tripped"), trip="now"),
+            thread.put(lanes[0], {"record": [thread.told("tripped")], "trip": "now"}),
             *(_write(thread, head, f"task-{number}") for number in range(8)),
+            thread.put(lanes[1], {"record": [thread.told("tripped too")], "trip": "now"}),
             return_exceptions=True,
         )
 
     failed = [type(outcome) for outcome in outcomes if outcome is not None]
-    assert failed == [DivisionByZero]
+    assert failed == [DivisionByZero, DivisionByZero]
     assert await kept(house, "case-1") == Kept(**_fields(before) | {"writes": 8})
 
 
