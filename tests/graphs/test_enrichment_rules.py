@@ -205,7 +205,7 @@ async def test_the_right_references_are_judged_by_their_own_finding(house: House
         ({"field": "segment"}, "value_from_elsewhere"),
         ({"expected_version": 1}, "value_from_elsewhere"),
         ({"field": Ref("industry.field")}, "arguments_unfit"),
-        ({"value": Ref("news_reader.summary")}, "arguments_unfit"),
+        ({"value": Ref("news_reader.summary")}, "words_not_listed"),
         ({"value": Ref("firmographics.about")}, "arguments_unfit"),
         ({"value": Ref("nobody.segment")}, "unresolved_reference"),
         ({"account_id": "A-90001"}, "out_of_scope"),
