@@ -1,12 +1,22 @@
 """What guards against too much, and the switch that stops everything."""
 
-from tests.mutations.mutation import API, NODES, STORIES, Mutation, controls
+from tests.mutations.mutation import API, CHECKS, NODES, STORIES, Mutation, controls
 
 LIMITS = (f"{STORIES}/test_limits.py",)
 SWITCH = (f"{STORIES}/test_stop_switch.py",)
 ROOM = (f"{API}/test_waiting_room.py",)
 
 CONTROLS: list[Mutation] = [
+    *controls(
+        "limits",
+        "checkpoints/seats.py",
+        (
+            "a workflow has as many seats as it has",
+            "for number in range(seats or 0):",
+            "for number in range((seats or 0) + 1):",
+            (f"{CHECKS}/test_seats.py",),
+        ),
+    ),
     *controls(
         "limits",
         "nodes/limits.py",

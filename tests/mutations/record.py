@@ -7,6 +7,38 @@ PRUNING = (f"{STORIES}/test_pruning.py",)
 CONTROLS: list[Mutation] = [
     *controls(
         "record",
+        "checkpoints/session.py",
+        (
+            "a line whose unit failed is not given back",
+            "                    self.connection.prepare_threshold = NEVER_PREPARE\n",
+            "                    pass\n",
+            (f"{CHECKS}/test_saver_atomicity.py",),
+        ),
+        (
+            "what led to a deed is stored before it",
+            "await self.catch_up()\n        taken: dict[str, Opening] = {}\n        async with self._piped()",
+            "taken: dict[str, Opening] = {}\n        async with self._piped()",
+            (f"{STORIES}/test_stored_together.py",),
+        ),
+        (
+            "what the database refuses does not stand in the way of the rest",
+            "                self._stored(sent, {})\n",
+            "",
+            (f"{CHECKS}/test_saver_atomicity.py",),
+        ),
+    ),
+    *controls(
+        "record",
+        "checkpoints/usage.py",
+        (
+            "what led to an agent is stored before it is asked",
+            "        await self.session.catch_up()\n        what = _values",
+            "        what = _values",
+            (f"{STORIES}/test_stored_together.py",),
+        ),
+    ),
+    *controls(
+        "record",
         "checkpoints/saver.py",
         (
             "a checkpoint is put onto the thread's head alone",
