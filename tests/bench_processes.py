@@ -148,7 +148,11 @@ async def _rate(company: Company, numbers: range, ids: Callable[[int], dict[str,
 
 
 async def _idle(company: Company, pid: int) -> tuple[float, float]:
-    """The share of a core that a worker takes while there is nothing to do, and commits a second."""
+    """The share of a core that a worker takes while there is nothing to do, and commits a second.
+
+    The server counts a session's commits up to ten seconds late; what is counted here is what comes after.
+    """
+    await asyncio.sleep(IDLE_SECONDS + 2)
     (commits,), cpu = await company.row(_COMMITS), _cpu(pid)
     await asyncio.sleep(IDLE_SECONDS)
     (after,) = await company.row(_COMMITS)
