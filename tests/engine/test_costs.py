@@ -1,5 +1,6 @@
 """What a case costs in its database, to the statement: whoever adds one does it on purpose, here."""
 
+import gc
 from collections import Counter
 
 import pytest
@@ -60,6 +61,26 @@ async def test_what_never_grows_with_a_case_is_asked_once_a_segment(
     asked = await _carried_out(house, case)
 
     assert 0 < asked.kinds[kind] <= most
+
+
+async def test_cases_that_wait_hold_neither_objects_nor_connections(house: House) -> None:
+    for scene in ("clean_120_00_1", "clean_120_00_2"):  # so that whatever is made once is there
+        assert (await house.after(scene)).status is Status.WAITING_REVIEW
+    before, lines = _objects(), await house.rows(_LINES)
+    for scene in ("clean_120_00_3", "clean_120_00_4"):
+        assert (await house.after(scene)).status is Status.WAITING_REVIEW
+
+    assert _objects() - before < 50, "a case is hundreds of objects"
+    assert await house.rows(_LINES) == lines
+
+
+_LINES = "SELECT count(*) AS lines FROM pg_stat_activity WHERE datname = current_database()"
+
+
+def _objects() -> int:
+    """How many objects Python keeps track of."""
+    gc.collect()
+    return len(gc.get_objects())
 
 
 async def _carried_out(house: House, case: Case) -> Asked:
