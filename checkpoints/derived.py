@@ -1,6 +1,7 @@
 """What Postgres derives of a review's row: when time has to do with it, how it sorts, and its words."""
 
 import string
+from typing import Any
 
 WAKE_AT = (
     "CASE WHEN status <> 'open' THEN NULL"
@@ -24,3 +25,6 @@ WORDS = (
     f"'{_QUOTED}', repeat(' ', {len(MARKS)})), {_MOST_SAID}))"
 )
 """The words of a review: of its title, its ids and its arguments, as JSON without its escapes."""
+
+OF_WORDS: dict[str, Any] = {"postgresql_using": "gin", "postgresql_with": {"fastupdate": "off"}}
+"""How words are indexed: without the list of what is not sorted in yet, which each search reads whole."""

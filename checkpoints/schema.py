@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from checkpoints.columns import at_column, case_column, json_column, metadata, text_column
-from checkpoints.derived import AMOUNT_RANK, RISK_RANK, WAKE_AT, WORDS
+from checkpoints.derived import AMOUNT_RANK, OF_WORDS, RISK_RANK, WAKE_AT, WORDS
 
 cases = Table(
     "cases",
@@ -122,8 +122,8 @@ reviews = Table(
     Index(None, "status", "risk_rank", "id"),
     Index(None, "case_id"),
     Index(None, "workflow", "opened_at"),
-    # Without its list of what is not sorted in yet, which every search reads from end to end.
-    Index("reviews_words_idx", "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+    Index("reviews_words_idx", "words", **OF_WORDS),
+    Index("reviews_open_words_idx", "words", postgresql_where="status = 'open'", **OF_WORDS),
     Index("reviews_wake_at_idx", "wake_at", "id", postgresql_where="wake_at IS NOT NULL"),
 )
 

@@ -32,6 +32,14 @@ def upgrade() -> None:
     op.create_index(
         "reviews_words_idx", "reviews", ["words"], postgresql_using="gin", postgresql_with=at_once
     )
+    op.create_index(
+        "reviews_open_words_idx",
+        "reviews",
+        ["words"],
+        postgresql_using="gin",
+        postgresql_with=at_once,
+        postgresql_where=sa.text("status = 'open'"),
+    )
     op.create_index("reviews_workflow_opened_at_idx", "reviews", ["workflow", "opened_at"])
 
     op.create_index("commands_case_id_idx", "commands", ["case_id"])
