@@ -13,7 +13,7 @@ from graphs.wiring import Parts
 from tests.api.door import Door, Json, problem
 from tools.contract import ToolError
 
-SECRET = "SELECT secret FROM /work/main at db.internal.example"
+SECRET = "SELECT secret FROM /srv/app at db.internal.example"
 
 
 async def test_an_address_that_is_not_there_says_where_to_look(door: Door) -> None:
