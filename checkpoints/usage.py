@@ -187,13 +187,9 @@ class SessionUsage:
 
     async def _one(self, query: str, values: dict[str, Any]) -> dict[str, Any]:
         async with self.session.asking() as cursor:
-            return await _one(cursor, query, values)
-
-
-async def _one(cursor: AsyncCursor[DictRow], query: str, values: dict[str, Any]) -> dict[str, Any]:
-    row = await (await cursor.execute(query.encode(), values)).fetchone()
-    assert row is not None, "a sum always comes"
-    return row
+            row = await (await cursor.execute(query.encode(), values)).fetchone()
+        assert row is not None, "a sum always comes"
+        return row
 
 
 def _row(spender: Spender, key: str, kind: Kind, amount: int, at: datetime) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from graphs.standstills import set_going
 from graphs.wiring import Parts
 from tools.breakers import ConnectorRests
 from tools.contract import ToolUnavailable
+from tools.registry import ConnectorBusy
 
 MOST_TRIES = 6
 """Some five hours after the first; then it stays for a person."""
 AWAY = frozenset(
-    f"{at}{error.reason}" for error in (ToolUnavailable, ConnectorRests) for at in ("", "source_")
+    f"{at}{error.reason}"
+    for error in (ToolUnavailable, ConnectorRests, ConnectorBusy)
+    for at in ("", "source_")
 )
 """Why a case stands still that came to a system while that did not answer."""
 _AT_ONCE = 200

@@ -13,6 +13,7 @@ from tests.house import House, ManualClock
 from tests.nodes.desk import paid
 from tests.stories.standing_still import TESS, altered, behaving, standstill
 from tools.contract import Call, OutcomeUnknown, Record, Tool, ToolError, ToolUnavailable
+from tools.registry import ConnectorBusy
 from tools.sandbox.cast import CAST
 
 SCENE = "clean_29_90_1"
@@ -101,9 +102,10 @@ async def test_what_nobody_can_be_asked_about_stays_for_a_person(house: House, c
     assert (await house.case(case.id)).status is Status.UNCERTAIN
 
 
+@pytest.mark.parametrize("trouble", [ToolUnavailable, ConnectorBusy])
 @pytest.mark.parametrize("reads_that_work", [0, 1, 2])
 async def test_what_stopped_at_a_system_that_was_away_goes_on_by_itself(
-    house: House, clock: ManualClock, reads_that_work: int
+    house: House, clock: ManualClock, reads_that_work: int, trouble: type[ToolUnavailable]
 ) -> None:
     """At retrieve, at the judge and at the gateway, whichever read is the first that finds nobody there."""
     spared = reads_that_work
@@ -112,13 +114,13 @@ async def test_what_stopped_at_a_system_that_was_away_goes_on_by_itself(
         nonlocal spared
         spared -= 1
         if spared < 0:
-            raise ToolUnavailable("away")
+            raise trouble("away")
         return await tool.perform(arguments, call)
 
     case = await house.send(SCENE)
     await behaving(house, orders_get=away).work()
     case = await house.case(case.id)
-    assert case.reason == "source_tool_unavailable"
+    assert case.reason == f"source_{trouble.reason}"
     assert await Reconciler(house.parts).run() == 0, "not at once"
 
     clock.advance(timedelta(minutes=1))
