@@ -52,15 +52,23 @@ class Keeper:
     environment: Mapping[str, str]
     child: Child | None = None
     starts: int = 0
+    begins: int = 0
+    """Where in the log the process that was started last begins."""
     ending: bool = False
 
     async def keep(self) -> None:
         """Start it again and again until `ending` is set."""
         while not self.ending:
+            self.begins = self.log.stat().st_size if self.log.exists() else 0
             self.child = await self.nursery.start(self.role, self.log, self.environment)
             self.starts += 1
             await self.child.ended
             await asyncio.sleep(PAUSE_SECONDS)
+
+    def ready(self) -> bool:
+        """Whether the process that was started last says that it has begun its work."""
+        alive = self.child is not None and not self.child.ended.done()
+        return alive and b"ready" in self.log.read_bytes()[self.begins :].splitlines()
 
     def send(self, number: signal.Signals) -> bool:
         """Send the process a signal, if there is one; returns whether there was."""
@@ -126,6 +134,8 @@ class Plant:
         """Wait until the API answers and every worker takes jobs."""
 
         async def ready() -> bool:
+            if not all(keeper.ready() for keeper in self.processes):
+                return False
             async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
                 try:
                     if (await http.get("/health/ready")).status_code != httpx.codes.OK:

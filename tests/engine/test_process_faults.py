@@ -8,6 +8,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from itertools import islice
@@ -105,15 +106,37 @@ async def paid_once(works: Plant, orders: Sequence[Order], cases: Sequence[str])
     assert await works.rows(open_, list(cases)) == []
 
 
-async def under_way(works: Plant) -> None:
-    """Wait until both workers have something in hand."""
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Orders, and the calls that open their cases, which may still be under way."""
+
+    orders: list[Order] = field(default_factory=list)
+    calls: list[asyncio.Task[str]] = field(default_factory=list)
+
+    async def cases(self) -> list[str]:
+        """The cases, once the API has confirmed them all."""
+        return list(await asyncio.gather(*self.calls))
+
+
+async def under_way(works: Plant, doors: Front, orders: Orders) -> Sending:
+    """Send orders, twelve and twelve, until both workers have something in hand at the same moment."""
+    sending = Sending()
 
     async def doing() -> bool:
-        query = "SELECT count(DISTINCT worker_id) FROM procrastinate_jobs WHERE status = 'doing'"
-        rows = await works.known(query)
-        return bool(rows and rows[0]["count"] == len(works.workers))
+        rows = await works.known(
+            "SELECT count(*) AS jobs, count(DISTINCT worker_id) FILTER (WHERE status = 'doing') AS workers "
+            "FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+        )
+        if rows and rows[0]["workers"] == len(works.workers):
+            return True
+        if rows and rows[0]["jobs"] == 0 and all(call.done() for call in sending.calls):
+            more = some(orders, SMALL, 12)
+            sending.orders.extend(more)
+            sending.calls.extend(asyncio.create_task(doors.open(order)) for order in more)
+        return False
 
     await until(doing, "both workers have a case in hand")
+    return sending
 
 
 async def sent(doors: Front, orders: Sequence[Order]) -> list[str]:
@@ -131,35 +154,31 @@ async def waiting(works: Plant, doors: Front, order: Order) -> dict[str, Any]:
 async def test_postgres_and_a_worker_killed_together_lose_nothing(
     works: Plant, doors: Front, orders: Orders
 ) -> None:
-    some_ = some(orders, SMALL, 12)
     works.skies.turn({"*": {"slow": 1.0}})
-    sending = asyncio.create_task(sent(doors, some_))
-    await under_way(works)
+    sending = await under_way(works, doors, orders)
 
     assert works.kill_postgres()
     assert works.workers[0].send(signal.SIGKILL)
 
     works.skies.turn({})
-    cases = await sending
+    cases = await sending.cases()
     await are(works, cases, "closed")
-    await paid_once(works, some_, cases)
+    await paid_once(works, sending.orders, cases)
 
 
 async def test_api_and_workers_outlive_a_restart_of_postgres(
     works: Plant, doors: Front, orders: Orders
 ) -> None:
     before = [keeper.starts for keeper in works.processes]
-    some_ = some(orders, SMALL, 12)
     works.skies.turn({"*": {"slow": 1.0}})
-    sending = asyncio.create_task(sent(doors, some_))
-    await under_way(works)
+    sending = await under_way(works, doors, orders)
 
     assert works.restart_postgres()
 
     works.skies.turn({})
-    cases = await sending
+    cases = await sending.cases()
     await are(works, cases, "closed")
-    await paid_once(works, some_, cases)
+    await paid_once(works, sending.orders, cases)
     assert [keeper.starts for keeper in works.processes] == before
 
 
