@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from checkpoints.database import NEVER_PREPARE, autocommit
+from checkpoints.database import NEVER_PREPARE, Transaction, autocommit
 from checkpoints.errors import StaleHead, ThreadIsBusy
 from checkpoints.sealing import Opening, Seal, StoredSeal, keep, openings
 from checkpoints.unit import Unit
@@ -21,6 +21,12 @@ from checkpoints.unit import Unit
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS mine"
 _WAIT = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+_HOLDS = """
+SELECT 1 FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = %s
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(%s, 0)
+"""
 STALE_HEAD_STATE = "CS001"
 
 
@@ -186,6 +192,17 @@ async def fence(session: Session, case_id: str) -> AsyncIterator[None]:
         yield
     finally:
         await _let_go(session, case_id)
+
+
+async def require_fence(tx: Transaction, session: Session, case_id: str) -> None:
+    """For what is written beside the session, with the case's row locked: whether the thread is still its own.
+
+    Raises:
+        ThreadIsBusy: the session has lost the thread, and whoever has it now decides what becomes of the case.
+    """
+    cursor = await tx.driver.execute(_HOLDS, (session.connection.info.backend_pid, case_id))
+    if await cursor.fetchone() is None:
+        raise ThreadIsBusy(f"{case_id} is not this session's any more")
 
 
 @asynccontextmanager
