@@ -1,6 +1,7 @@
 """The fenced session of a segment: one connection that owns one thread. No session, no write."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,12 +38,15 @@ class Session:
     Attributes:
         behind: the units of steps that are not stored yet; whatever is written next takes them along, first.
         waiting: what was sealed and is not stored yet; it is taken along in the same way.
+        apart: what keeps the tasks of this session apart, by the name of the lock, which the session may take
+            as often as it likes.
     """
 
     connection: AsyncConnection[Any]
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     behind: list[Unit] = field(default_factory=list)
     waiting: dict[str, Opening] = field(default_factory=dict)
+    apart: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncCursor[DictRow]]:
@@ -157,13 +161,14 @@ class Session:
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Hold the advisory lock of this name, as soon as no other session does."""
-        try:
-            async with self.turn:
-                await self.connection.execute(_WAIT, (name,))
-            yield
-        finally:
-            await _let_go(self, name)
+        """Hold the advisory lock of this name, as soon as no other session does, and no other task of this."""
+        async with self.apart[name]:
+            try:
+                async with self.turn:
+                    await self.connection.execute(_WAIT, (name,))
+                yield
+            finally:
+                await _let_go(self, name)
 
     async def _undo_what_is_open(self) -> None:
         if self.connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
