@@ -138,7 +138,9 @@ class Runner:
         except ForeignCheckpoint:
             logger.error("case %s: its checkpoint holds what no checkpoint of ours does", case.id)  # noqa: TRY400
             traced.status = Status.BLOCKED
-            await self._stop(session, command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint")
+            await self._stop(
+                session, command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint"
+            )
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)
