@@ -161,7 +161,7 @@ class Session:
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Hold the advisory lock of this name, as soon as no other session does, and no other task of this."""
+        """Hold the advisory lock of this name, as soon as no other session, or task of this one, does."""
         async with self.apart[name]:
             try:
                 async with self.turn:
@@ -200,10 +200,10 @@ async def fence(session: Session, case_id: str) -> AsyncIterator[None]:
 
 
 async def require_fence(tx: Transaction, session: Session, case_id: str) -> None:
-    """For what is written beside the session, with the case's row locked: whether the thread is still its own.
+    """Hold what is written beside a session, with the case's row locked, to whose the thread is.
 
     Raises:
-        ThreadIsBusy: the session has lost the thread, and whoever has it now decides what becomes of the case.
+        ThreadIsBusy: the session has lost it, and whoever has it now decides what becomes of the case.
     """
     cursor = await tx.driver.execute(_HOLDS, (session.connection.info.backend_pid, case_id))
     if await cursor.fetchone() is None:
