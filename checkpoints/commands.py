@@ -116,10 +116,11 @@ async def drop_commands(tx: Transaction, case_id: str, outcome: str, at: datetim
 
 
 async def count_crash(tx: Transaction, command_id: str) -> int:
-    """Add one to the command's crashes; returns how many there are now."""
+    """Add one to an open command's crashes; returns how many there are now, 0 if it was carried out."""
     c = schema.commands.c
-    query = update(schema.commands).where(c.id == command_id).values(crashes=c.crashes + 1)
-    return int((await tx.sql.execute(query.returning(c.crashes))).scalar_one())
+    query = update(schema.commands).where(c.id == command_id, c.done_at.is_(None))
+    counted = await tx.sql.execute(query.values(crashes=c.crashes + 1).returning(c.crashes))
+    return int(counted.scalar_one_or_none() or 0)
 
 
 async def open_command(session: Session, command_id: str) -> tuple[Command, Case] | None:

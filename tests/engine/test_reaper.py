@@ -57,6 +57,21 @@ async def test_a_case_that_kills_its_workers_fails_and_says_so(house: House, rea
     assert await house.rows("SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')") == []
 
 
+async def test_a_case_whose_command_was_carried_out_before_its_worker_died_does_not_fail(
+    house: House, reaper: Reaper
+) -> None:
+    case = await house.send("clean_29_90_1")
+    for _ in range(MOST_CRASHES - 1):
+        await taken_by_a_dead_worker(house)
+        await reaper.reap()
+    await taken_by_a_dead_worker(house)
+    await house.work()
+
+    assert await reaper.reap() == 1
+    assert (await house.case(case.id)).status is Status.CLOSED
+    assert await told(house, case.id, "case.failed") == []
+
+
 async def test_a_command_without_a_job_gets_one(house: House, reaper: Reaper) -> None:
     await house.send("clean_29_90_1")
     await house.rows("DELETE FROM procrastinate_jobs")
