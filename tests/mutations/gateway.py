@@ -184,14 +184,14 @@ CONTROLS: list[Mutation] = [
         "nodes/judge.py",
         (
             "records of somebody else are refused",
-            "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
+            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, arguments)",
             "strange = _not_own(ruling, records, arguments)",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "arguments that name whose it is are the case's own",
-            "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
-            "strange = self.out_of_scope(records)",
+            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, arguments)",
+            "strange = self.reader.out_of_scope(records)",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
@@ -213,12 +213,6 @@ CONTROLS: list[Mutation] = [
             (f"{NODES}/test_hearsay.py",),
         ),
         (
-            "each item of a list is the case's own",
-            "if any(value != reference(records, right) for value in every(records, left))",
-            "if all(value != reference(records, right) for value in every(records, left)[:0])",
-            (f"{NODES}/test_hearsay.py", f"{NODES}/test_records.py"),
-        ),
-        (
             "who proposes has the permission",
             "if ruling is None or not self._may_propose(proposal):",
             "if ruling is None:",
@@ -226,7 +220,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a proposal for a tool of another version is refused",
-            "if proposal.tool_version != self.registry.describe(proposal.tool).version:",
+            "if proposal.tool_version != self.reader.registry.describe(proposal.tool).version:",
             "if False:",
             (f"{NODES}/test_gateway.py",),
         ),
@@ -235,6 +229,16 @@ CONTROLS: list[Mutation] = [
             "if vote.kind is VoteKind.EDIT and decision and decision.status is ReviewStatus.SUPERSEDED:",
             "if decision:",
             (f"{STORIES}/test_edits.py", *FORGED_TESTS),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "nodes/reader.py",
+        (
+            "each item of a list is the case's own",
+            "if any(value != reference(records, right) for value in every(records, left))",
+            "if all(value != reference(records, right) for value in every(records, left)[:0])",
+            (f"{NODES}/test_hearsay.py", f"{NODES}/test_records.py"),
         ),
         (
             "only what the judge lists is read",
