@@ -98,26 +98,14 @@ class Judge:
             return self._unjudged(proposal, Outcome.REFUSE, "words_not_listed")
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
-            records = {**await self.reader.records(case), **await self._undoing(case, proposal)}
-            records |= await self._heard(case, proposal, ruling)
-            records |= self.workflow.concluded(records, self.reader.clock())
+            records = await self._records(case, proposal, ruling)
             fitted, sources = await self._arguments(proposal, records)
-            arguments = fitted.model_dump(mode="json")
-            strange = self.reader.out_of_scope(records) or _not_own(ruling, records, arguments)
-        except ToolRefused as refusal:
-            return self._unjudged(proposal, Outcome.INVESTIGATE, refusal.reason)
-        except ToolError as failure:
-            return self._unjudged(proposal, Outcome.INVESTIGATE, f"source_{failure.reason}")
-        except UnresolvedReference:
-            return self._unjudged(proposal, Outcome.INVESTIGATE, "unresolved_reference")
-        except (ValidationError, NotCanonical, SealBroken):
-            return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
+            strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)
+        except (ToolError, UnresolvedReference, ValidationError, NotCanonical, SealBroken) as failure:
+            return self._unjudged(proposal, Outcome.INVESTIGATE, _unknowable(failure))
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
-        ledger = await self._ledger(ruling, proposal)
-        facts = ruling.facts_of(
-            records, proposal, arguments, self.reader.clock(), ledger, handed_over=bool(case.get("parent"))
-        )
+        facts = await self._facts(case, proposal, ruling, records, fitted)
         snapshot, verdict = self._verdict(ruling, facts)
         verdict = self._by_rule_alone(ruling, proposal, sources, verdict)
         action = action_of(
@@ -137,6 +125,19 @@ class Judge:
             digest=digest(action),
             records=records,
         )
+
+    async def _records(self, case: Json, proposal: Proposal, ruling: Ruling) -> Records:
+        """What systems say now, what the ledger and the log say, and what follows from it all."""
+        records = {**await self.reader.records(case), **await self._undoing(case, proposal)}
+        records |= await self._heard(case, proposal, ruling)
+        return {**records, **self.workflow.concluded(records, self.reader.clock())}
+
+    async def _facts(
+        self, case: Json, proposal: Proposal, ruling: Ruling, records: Records, fitted: Arguments
+    ) -> Mapping[str, Fact]:
+        ledger, handed_over = await self._ledger(ruling, proposal), bool(case.get("parent"))
+        arguments, now = fitted.model_dump(mode="json"), self.reader.clock()
+        return ruling.facts_of(records, proposal, arguments, now, ledger, handed_over=handed_over)
 
     async def _undoing(self, case: Json, proposal: Proposal) -> Records:
         return await undo_records(case, proposal, self.effect, self.reader.registry, self.sealing)
@@ -245,16 +246,28 @@ class Judge:
         )
 
 
+def _unknowable(failure: Exception) -> str:
+    """The reason code of what could not be read, resolved or typed."""
+    match failure:
+        case ToolRefused():
+            return failure.reason
+        case ToolError():
+            return f"source_{failure.reason}"
+        case UnresolvedReference():
+            return "unresolved_reference"
+        case _:
+            return "arguments_unfit"
+
+
 def _bound(ruling: Ruling, records: Records) -> Records:
     """The records that a signature binds."""
     return {name: record for name, record in records.items() if name not in ruling.beside}
 
 
-def _not_own(ruling: Ruling, records: Records, arguments: Json) -> list[str]:
+def _not_own(ruling: Ruling, records: Records, fitted: Arguments) -> list[str]:
     """The arguments that should be the case's own and are another's."""
-    return [
-        name for name, path in ruling.own.items() if arguments.get(name) != _json(reference(records, path))
-    ]
+    given = fitted.model_dump(mode="json")
+    return [name for name, path in ruling.own.items() if given.get(name) != _json(reference(records, path))]
 
 
 def _json(value: Any) -> Any:

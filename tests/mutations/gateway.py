@@ -184,13 +184,13 @@ CONTROLS: list[Mutation] = [
         "nodes/judge.py",
         (
             "records of somebody else are refused",
-            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, arguments)",
-            "strange = _not_own(ruling, records, arguments)",
+            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)",
+            "strange = _not_own(ruling, records, fitted)",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "arguments that name whose it is are the case's own",
-            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, arguments)",
+            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)",
             "strange = self.reader.out_of_scope(records)",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
