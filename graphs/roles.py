@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from checkpoints.halts import HaltScope
 from nodes.agent import AgentRole, Output, Playbook
-from nodes.gateway import GATEWAY
+from nodes.calling import GATEWAY
 from nodes.hours import Hours
 from nodes.limits import CaseLimits, Limits, RollingLimits
 from nodes.permissions import (

@@ -40,6 +40,7 @@ from graphs.moving import MOVE, moved
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
+from nodes.calling import Calling
 from nodes.context import Context
 from nodes.gateway import Gateway
 from nodes.limits import Brakes
@@ -224,16 +225,26 @@ class Runner:
         reviews = SessionReviews(session)
         sealing = session.seal(case.id, case.sealing_key, parts.clock)
         judge = judge_on(parts, workflow, session, sealing)
+        ledger = SessionLedger(session)
+        calling = Calling(
+            workflow=workflow,
+            registry=parts.registry,
+            capability=parts.capability,
+            ledger=ledger,
+            sealing=sealing,
+            clock=parts.clock,
+            persistence=doing(parts.sleep, parts.chance),
+        )
         gateway = Gateway(
             judge=judge,
             registry=parts.registry,
             capability=parts.capability,
-            ledger=SessionLedger(session),
+            ledger=ledger,
             reviews=reviews,
             signers=Signers(directory=parts.people, reviews=reviews, clock=parts.clock),
+            calling=calling,
             clock=parts.clock,
             ids=parts.ids,
-            persistence=doing(parts.sleep, parts.chance),
         )
         return Context(
             case=case_state(case),

@@ -65,9 +65,13 @@ CONTROLS: list[Mutation] = [
             "await held.enter_async_context(AsyncExitStack())",
             (f"{NODES}/test_gateway_at_once.py",),
         ),
+    ),
+    *controls(
+        "gateway",
+        "nodes/calling.py",
         (
             "the gateway has a permission to execute",
-            "if not self.judge.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:",
+            "if not self.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:",
             "if False:",
             (f"{NODES}/test_gateway_last_word.py",),
         ),

@@ -9,8 +9,8 @@ from checkpoints.effects import EffectRow, EffectState, Grant
 from checkpoints.errors import GrantUnusable
 from checkpoints.votes import VoteKind
 from graphs.settings import Settings
+from nodes.calling import GATEWAY
 from nodes.execution import End
-from nodes.gateway import GATEWAY
 from nodes.permissions import Permissions
 from nodes.reader import JUDGE
 from tests.graphs.test_agent_window import SMALL, with_a_limit_of_70
