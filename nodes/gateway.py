@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checkpoints.audit import Event
-from checkpoints.effects import EffectRow, EffectState, Grant, SessionLedger
+from checkpoints.effects import EffectRow, EffectState, SessionLedger
 from checkpoints.errors import GrantUnusable, Halted, LimitReached
+from checkpoints.grants import Grant
 from checkpoints.reviews import SessionReviews
 from checkpoints.usage import Spender
 from nodes.action import Proposal

@@ -119,7 +119,7 @@ CONTROLS: list[Mutation] = [
     ),
     *controls(
         "gateway",
-        "checkpoints/effects.py",
+        "checkpoints/grants.py",
         (
             "a grant is used up by one execution",
             "  AND used_at IS NULL AND expires_at > %(at)s",
@@ -127,16 +127,20 @@ CONTROLS: list[Mutation] = [
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
-            "a settled deed stays as it is",
-            "WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key",
-            "WHERE key = %(key)s RETURNING key",
-            (f"{NODES}/test_gateway_last_word.py",),
-        ),
-        (
             "an expired grant is not used in the last moment",
             "AND used_at IS NULL AND expires_at > %(at)s",
             "AND used_at IS NULL",
             (f"{NODES}/test_gateway.py",),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "checkpoints/effects.py",
+        (
+            "a settled deed stays as it is",
+            "WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key",
+            "WHERE key = %(key)s RETURNING key",
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
     ),
     *controls(

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from checkpoints.cases import Status
-from checkpoints.effects import EffectRow, EffectState, Grant
+from checkpoints.effects import EffectRow, EffectState
 from checkpoints.errors import GrantUnusable
+from checkpoints.grants import Grant
 from checkpoints.votes import VoteKind
 from graphs.settings import Settings
 from nodes.calling import GATEWAY
