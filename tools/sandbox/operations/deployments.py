@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, there, written
 from tools.sandbox.operations.names import ActionId, DeploymentId, IncidentId, ServiceId
 from tools.sandbox.operations.services import ServiceAction, require_open
 

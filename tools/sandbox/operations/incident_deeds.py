@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from tools.contract import Arguments, Effect, Record, Tool, ToolRefused, Undo
 from tools.sandbox.database import Connection, Sandbox, exists
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, there, written
 from tools.sandbox.operations.incidents import Incident
 from tools.sandbox.operations.names import AlertId, Code, DeedId, IncidentId, ServiceId, Severity
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from tools.contract import Arguments, Call, Effect, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, there, written
 from tools.sandbox.operations.names import (
     AlertId,
     DeedId,

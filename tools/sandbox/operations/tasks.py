@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, there, written
 from tools.sandbox.operations.names import AlertId, Code, IncidentId, TaskId, Team
 
 WITHDRAWABLE = timedelta(hours=72)
