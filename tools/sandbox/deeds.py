@@ -1,8 +1,10 @@
 """Deeds of the sandbox: each is one transaction that holds its key, done once under it and found by it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, LiteralString
+
+from pydantic import BaseModel
 
 from tools.contract import Call, RecordNotFound
 from tools.sandbox.database import Connection, R, Sandbox, confirmed, one
@@ -61,3 +63,12 @@ async def written(connection: Connection, record: type[R], query: LiteralString,
     row = await one(connection, record, query, *values)
     assert row is not None
     return row
+
+
+def of_result(*names: str) -> Callable[[BaseModel, BaseModel], Mapping[str, Any]]:
+    """The arguments of an undoing tool that are fields of these names in what the deed came to."""
+
+    def arguments(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
+        return {name: getattr(result, name) for name in names}
+
+    return arguments

@@ -1,17 +1,16 @@
 """Refunds: giving back what was captured, and taking that back within a day."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import Arguments, Effect, Record, Tool, ToolRefused, Undo
 from tools.money import AmountMinor, Currency, Money
 from tools.sandbox.customers import CustomerId
 from tools.sandbox.database import Connection, Sandbox
-from tools.sandbox.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.orders import OrderId
 
 PaymentId = Annotated[str, Field(pattern=r"^P-[0-9]{6}$", max_length=8)]
@@ -117,7 +116,12 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=refunding.perform,
             idempotent=True,
             find=refunding.find,
-            undo=Undo(tool="payments.reverse_refund", arguments=_reversal, window=REVERSIBLE, proven_for="1"),
+            undo=Undo(
+                tool="payments.reverse_refund",
+                arguments=of_result("refund_id", "amount_minor", "currency"),
+                window=REVERSIBLE,
+                proven_for="1",
+            ),
             authority=frozenset({"payment_id", "order_id", "customer_id", "amount_minor", "currency"}),
         ),
         Tool(
@@ -134,11 +138,6 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"refund_id", "amount_minor", "currency"}),
         ),
     )
-
-
-def _reversal(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    refund = Refund.model_validate(result)
-    return {name: getattr(refund, name) for name in ReverseRefund.model_fields}
 
 
 class _Doing:

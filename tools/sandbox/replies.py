@@ -1,11 +1,10 @@
 """Replies: the held outbox of what customers are answered."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import (
     Arguments,
@@ -21,7 +20,7 @@ from tools.contract import (
 from tools.sandbox.correspondence import HELD
 from tools.sandbox.customers import CustomerId
 from tools.sandbox.database import Connection, Sandbox, exists
-from tools.sandbox.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 
 TicketId = Annotated[str, Field(pattern=r"^T-[0-9]{6}$", max_length=8)]
 ReplyId = Annotated[str, Field(pattern=r"^Y-[0-9]{6,12}$", max_length=14)]
@@ -117,7 +116,9 @@ def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=replying.perform,
             idempotent=True,
             find=replying.find,
-            undo=Undo(tool="tickets.retract_reply", arguments=_reply_id, window=HELD, proven_for="1"),
+            undo=Undo(
+                tool="tickets.retract_reply", arguments=of_result("reply_id"), window=HELD, proven_for="1"
+            ),
             authority=frozenset({"ticket_id", "customer_id", "template"}),
         ),
         Tool(
@@ -134,10 +135,6 @@ def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"reply_id"}),
         ),
     )
-
-
-def _reply_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"reply_id": Reply.model_validate(result).reply_id}
 
 
 class _Doing:

@@ -1,16 +1,15 @@
 """Fields: set on the version that was seen, and restored to what they were and who had set them."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from tools.contract import Arguments, Effect, Record, RecordNotFound, Tool, ToolRefused, Undo
 from tools.sandbox.accounts.records import AccountId, FieldValue
 from tools.sandbox.crm.vocabulary import FieldName, fits
 from tools.sandbox.database import Connection, Sandbox, exists, one
-from tools.sandbox.deeds import Deed, written
+from tools.sandbox.deeds import Deed, of_result, written
 
 RESTORABLE = timedelta(days=30)
 Version = Annotated[int, Field(ge=1, lt=2**63)]
@@ -107,7 +106,12 @@ def fields_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=setting.perform,
             idempotent=True,
             find=setting.find,
-            undo=Undo(tool="crm.restore_field", arguments=_change, window=RESTORABLE, proven_for="1"),
+            undo=Undo(
+                tool="crm.restore_field",
+                arguments=of_result("account_id", "field", "version"),
+                window=RESTORABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"account_id", "field", "expected_version"}),
         ),
         Tool(
@@ -124,11 +128,6 @@ def fields_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"account_id", "field", "version"}),
         ),
     )
-
-
-def _change(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    change = FieldChange.model_validate(result)
-    return {"account_id": change.account_id, "field": change.field, "version": change.version}
 
 
 class _Doing:

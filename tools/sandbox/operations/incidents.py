@@ -1,14 +1,11 @@
 """Incidents: opened because of an alert, one at a time for a service, and withdrawn if it was none."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel
+from typing import Annotated, Literal
 
 from tools.contract import Arguments, Call, Effect, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.operations.names import (
     AlertId,
     DeedId,
@@ -191,7 +188,12 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=opening.perform,
             idempotent=True,
             find=opening.find,
-            undo=Undo(tool="incidents.withdraw", arguments=_incident, window=WITHDRAWABLE, proven_for="1"),
+            undo=Undo(
+                tool="incidents.withdraw",
+                arguments=of_result("incident_id"),
+                window=WITHDRAWABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"service_id", "alert_id", "severity"}),
         ),
         Tool(
@@ -208,7 +210,3 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"incident_id"}),
         ),
     )
-
-
-def _incident(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"incident_id": Incident.model_validate(result).incident_id}

@@ -1,10 +1,9 @@
 """Accounts: the bank accounts that people have endorsed for a vendor, with the place they were read in."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import (
     Arguments,
@@ -18,7 +17,7 @@ from tools.contract import (
     Undo,
 )
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.deeds import written
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.documents import DocumentId
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.iban import Iban, holds
@@ -105,7 +104,12 @@ def accounts_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=accounts.endorsing.perform,
             idempotent=True,
             find=accounts.endorsing.find,
-            undo=Undo(tool="vendors.revoke_account", arguments=_account_id, window=REVOCABLE, proven_for="1"),
+            undo=Undo(
+                tool="vendors.revoke_account",
+                arguments=of_result("account_id"),
+                window=REVOCABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"vendor_id", "iban"}),
         ),
         Tool(
@@ -122,10 +126,6 @@ def accounts_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"account_id"}),
         ),
     )
-
-
-def _account_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"account_id": Account.model_validate(result).account_id}
 
 
 class _Accounts:

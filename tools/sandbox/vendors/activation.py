@@ -1,14 +1,13 @@
 """Activation: a vendor that may be bought from and paid, to one endorsed account, and the end of that."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import Arguments, Effect, Record, Tool, ToolRefused, Undo
 from tools.sandbox.database import Connection, Sandbox, exists
-from tools.sandbox.deeds import written
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.accounts import AccountId
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.register import VendorId
@@ -65,7 +64,12 @@ def activation_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=activations.activating.perform,
             idempotent=True,
             find=activations.activating.find,
-            undo=Undo(tool="vendors.deactivate", arguments=_activation_id, window=ENDABLE, proven_for="1"),
+            undo=Undo(
+                tool="vendors.deactivate",
+                arguments=of_result("activation_id"),
+                window=ENDABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"vendor_id", "account_id"}),
         ),
         Tool(
@@ -82,10 +86,6 @@ def activation_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"activation_id"}),
         ),
     )
-
-
-def _activation_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"activation_id": Activation.model_validate(result).activation_id}
 
 
 class _Activations:

@@ -1,14 +1,13 @@
 """Clearances: what legal, finance and procurement have said to a vendor's dossier, each for itself."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.deeds import written
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.register import GetVendor, VendorId
 
@@ -91,7 +90,7 @@ def clearances_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             find=clearances.recording.find,
             undo=Undo(
                 tool="vendors.withdraw_clearance",
-                arguments=_clearance_id,
+                arguments=of_result("clearance_id"),
                 window=WITHDRAWABLE,
                 proven_for="1",
             ),
@@ -111,10 +110,6 @@ def clearances_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"clearance_id"}),
         ),
     )
-
-
-def _clearance_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"clearance_id": Clearance.model_validate(result).clearance_id}
 
 
 class _Clearances:

@@ -1,10 +1,10 @@
 """Messages: the held outbox of what vendors are asked for, in our own words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import (
     Arguments,
@@ -18,7 +18,7 @@ from tools.contract import (
     Undo,
 )
 from tools.sandbox.database import Connection, Sandbox, many, one
-from tools.sandbox.deeds import written
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.register import GetVendor, Vendor, VendorId
 
@@ -128,7 +128,9 @@ def messages_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=messages.requesting.perform,
             idempotent=True,
             find=messages.requesting.find,
-            undo=Undo(tool="vendors.retract_request", arguments=_message_id, window=HELD, proven_for="1"),
+            undo=Undo(
+                tool="vendors.retract_request", arguments=of_result("message_id"), window=HELD, proven_for="1"
+            ),
             authority=frozenset({"vendor_id", "template"}),
         ),
         Tool(
@@ -145,10 +147,6 @@ def messages_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"message_id"}),
         ),
     )
-
-
-def _message_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"message_id": Message.model_validate(result).message_id}
 
 
 class _Messages:
