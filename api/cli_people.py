@@ -2,25 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from api.show import say
-from graphs.people import (
-    PERSON_PREFIX,
-    SERVICE_PREFIX,
-    Person,
-    Service,
-    first_fault,
-    new_token,
-    read_people,
-    write_people,
-)
 from graphs.settings import Settings
-from graphs.wiring import utc_now
 
 people = typer.Typer(no_args_is_help=True, help="Who may come in: people and services of the people file.")
 
@@ -33,8 +21,10 @@ def add_person(
     days: Annotated[int, typer.Option(help="Days until the token expires.", min=1, max=366)] = 90,
 ) -> None:
     """Add a person, or give them a new token, which is shown once."""
+    from graphs.people import PERSON_PREFIX, Person, new_token, read_people, write_people
+
     path = Settings.from_environment().people_file
-    token, kept = new_token(PERSON_PREFIX, timedelta(days=days), utc_now())
+    token, kept = new_token(PERSON_PREFIX, timedelta(days=days), datetime.now(UTC))
     with _fitting():
         person = Person(id=id_, name=name or id_, roles=role, tokens=[kept])
     write_people(path, read_people(path).with_person(person))
@@ -51,8 +41,10 @@ def add_service(
     days: Annotated[int, typer.Option(help="Days until the key expires.", min=1, max=366)] = 90,
 ) -> None:
     """Add a service, or give it a new key, which is shown once."""
+    from graphs.people import SERVICE_PREFIX, Service, new_token, read_people, write_people
+
     path = Settings.from_environment().people_file
-    key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), utc_now())
+    key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), datetime.now(UTC))
     with _fitting():
         service = Service(id=id_, name=name or id_, scopes=scope, keys=[kept])
     write_people(path, read_people(path).with_service(service))
@@ -61,6 +53,10 @@ def add_service(
 
 @contextmanager
 def _fitting() -> Iterator[None]:
+    from pydantic import ValidationError
+
+    from graphs.people import first_fault
+
     try:
         yield
     except ValidationError as error:
