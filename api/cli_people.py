@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from api.cli_run import utc_now
 from api.show import say
 from graphs.settings import Settings
 
@@ -24,7 +25,7 @@ def add_person(
     from graphs.people import PERSON_PREFIX, Person, new_token, read_people, write_people
 
     path = Settings.from_environment().people_file
-    token, kept = new_token(PERSON_PREFIX, timedelta(days=days), datetime.now(UTC))
+    token, kept = new_token(PERSON_PREFIX, timedelta(days=days), utc_now())
     with _fitting():
         person = Person(id=id_, name=name or id_, roles=role, tokens=[kept])
     write_people(path, read_people(path).with_person(person))
@@ -44,7 +45,7 @@ def add_service(
     from graphs.people import SERVICE_PREFIX, Service, new_token, read_people, write_people
 
     path = Settings.from_environment().people_file
-    key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), datetime.now(UTC))
+    key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), utc_now())
     with _fitting():
         service = Service(id=id_, name=name or id_, scopes=scope, keys=[kept])
     write_people(path, read_people(path).with_service(service))
