@@ -86,8 +86,8 @@ async def add_tables(tx: Transaction, tables: Sequence[StoredTable]) -> set[str]
     if not tables:
         return set()
     values = [{name: getattr(table, name) for name in StoredTable.__dataclass_fields__} for table in tables]
-    query = insert(schema.rule_tables).values(values).on_conflict_do_nothing()
-    rows = await tx.sql.execute(query.returning(schema.rule_tables.c.digest))
+    query = insert(schema.rule_tables).on_conflict_do_nothing().returning(schema.rule_tables.c.digest)
+    rows = await tx.sql.execute(query, values)
     return {row.digest for row in rows}
 
 
