@@ -78,7 +78,7 @@ def eligibility(
     """
     own = _in_right_of(principal, question, spent or {})
     if own.allowed or own.involved:
-        return replace(own, humans=(principal.eyes,))
+        return own
     for right in lent:
         if right.lender.eyes == principal.eyes or not _covers(right, question.amount):
             continue
@@ -92,7 +92,7 @@ def eligibility(
                 humans=(principal.eyes, right.lender.eyes),
             )
         own = replace(own, why=f"{own.why}; on behalf of {right.lender.actor}: {through.why}")
-    return replace(own, humans=(principal.eyes,))
+    return own
 
 
 def _in_right_of(
@@ -100,7 +100,7 @@ def _in_right_of(
 ) -> Eligibility:
     if principal.eyes in question.signed:
         why = "these eyes have signed already"
-        return Eligibility(allowed=False, role=None, why=why, involved=True)
+        return Eligibility(allowed=False, role=None, why=why, involved=True, humans=(principal.eyes,))
     places = open_rungs(question.ladder, question.votes) or range(len(question.ladder))
     found = may_decide(
         principal,
@@ -112,7 +112,7 @@ def _in_right_of(
         spent=spent.get(principal.eyes, ()),
     )
     rung = next((at for at in places if question.ladder[at]["role"] == found.role), None)
-    return replace(found, rung=rung)
+    return replace(found, rung=rung, humans=(principal.eyes,))
 
 
 def _covers(right: Lent, amount: Money | None) -> bool:
