@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row
+from sqlalchemy import ColumnElement, Row, case
 
 from checkpoints import schema
 from checkpoints.reviews import ReviewKind, ReviewStatus
@@ -19,7 +19,7 @@ class ListedReview:
         arguments: what the tool would be called with.
         proposer: whose proposal it is.
         rules: the digest of the rule table that asks for it.
-        signed_by: whose signatures it looks back on, if on any.
+        signed_by: whose signatures a look afterwards looks back on.
     """
 
     id: str
@@ -77,7 +77,7 @@ _TAKEN_OUT: dict[str, ColumnElement[Any]] = {
     "arguments": _C.action["arguments"],
     "proposer": _C.action["proposer"].astext,
     "rules": _C.action[("rules", "digest")].astext,
-    "signed_by": _C.shown["signed_by"],
+    "signed_by": case((_C.kind == ReviewKind.AFTERWARDS, _C.shown["signed_by"])),
 }
 
 

@@ -119,8 +119,8 @@ class Review:
 
     @property
     def signed_by(self) -> list[str] | None:
-        """Whose signatures it looks back on, if on any: of a review of what went through broken glass."""
-        return self.shown.get("signed_by")
+        """Whose signatures a look afterwards looks back on."""
+        return self.shown.get("signed_by") if self.kind is ReviewKind.AFTERWARDS else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -59,7 +59,7 @@ class Decidable(Protocol):
 
     @property
     def signed_by(self) -> Sequence[str] | None:
-        """Whose signatures it looks back on."""
+        """Whose signatures it looks back on, if on any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Voter:
     electorate: Electorate
     principal: Principal
     lent: Sequence[tuple[Lent, str | None]]
-    _known: dict[str, str] = field(default_factory=dict)
+    _known: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
 
     @property
     def eyes(self) -> set[str]:
@@ -138,7 +138,10 @@ class Voter:
     async def eligibilities(
         self, reviews: Sequence[Decidable], *, amount: Money | None = None
     ) -> list[Eligibility]:
-        """Whether they may sign each, or the same about another amount; so many queries for any number."""
+        """Whether they may sign each, or the same about another amount; so many queries for any number.
+
+        Of reviews about which the same is asked, and nobody has said anything, one is answered for all.
+        """
         if not reviews:
             return []
         case_ids = sorted({review.case_id for review in reviews})
@@ -146,27 +149,41 @@ class Voter:
         asked, editors = await asked_in(self.tx, case_ids), await editors_in(self.tx, case_ids)
         authors = await authors_of(self.tx, sorted({str(review.rules) for review in reviews}))
         spent = await self.electorate.spent_by(self.tx, self.eyes, {review.tool for review in reviews})
+        answers: dict[object, Eligibility] = {}
         found = []
         for review in reviews:
             actors = {*asked_by(asked[review.case_id]), str(review.proposer)}
             actors.update(review.signed_by or (), authors.get(str(review.rules), ()))
-            question = Question(
-                tool=review.tool,
-                ladder=review.ladder,
-                votes=votes[review.id],
-                amount=amount_of(review) if amount is None else amount,
-                involved=self._involved(actors) | editors[review.case_id],
-                permissions=self.electorate.permissions(review),
-            )
-            rights = [right for right, workflow in self.lent if workflow in {None, review.workflow}]
-            found.append(eligibility(self.principal, question, lent=rights, spent=spent[review.tool]))
+            involved = self._involved(frozenset(actors)) | editors[review.case_id]
+            said = votes[review.id]
+            alike = review.id if said else _alike(review, involved)
+            if alike not in answers:
+                question = Question(
+                    tool=review.tool,
+                    ladder=review.ladder,
+                    votes=said,
+                    amount=amount_of(review) if amount is None else amount,
+                    involved=involved,
+                    permissions=self.electorate.permissions(review),
+                )
+                rights = [right for right, workflow in self.lent if workflow in {None, review.workflow}]
+                sums = spent[review.tool]
+                answers[alike] = eligibility(self.principal, question, lent=rights, spent=sums)
+            found.append(answers[alike])
         return found
 
-    def _involved(self, actors: set[str]) -> frozenset[str]:
+    def _involved(self, actors: frozenset[str]) -> frozenset[str]:
         """Whoever asked, proposed, signed or wrote the rule, as accounts and as the humans behind them."""
-        for actor in actors - self._known.keys():
-            self._known[actor] = eyes_of(self.electorate.parts.people, actor)
-        return frozenset(actors).union(self._known[actor] for actor in actors)
+        if actors not in self._known:
+            people = self.electorate.parts.people
+            self._known[actors] = actors.union(eyes_of(people, actor) for actor in actors)
+        return self._known[actors]
+
+
+def _alike(review: Decidable, involved: frozenset[str]) -> object:
+    """Equal for reviews of which eligibility cannot differ for anybody, as long as nobody has voted."""
+    amount = (review.amount_minor, review.currency)
+    return (review.workflow, review.tool, amount, repr(review.ladder), involved)
 
 
 def amount_of(review: Decidable) -> Money | None:

@@ -1,6 +1,5 @@
 """Who may decide a review: the ladder, own rights and lent ones, and whose eyes have looked already."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -44,15 +43,15 @@ class Question:
     @property
     def signed(self) -> frozenset[str]:
         """The eyes that have signed, each once however many accounts or delegations they have."""
-        return frozenset(human for vote in self.approvals for human in vote.humans)
+        return frozenset().union(*(vote.humans for vote in self.approvals))
 
 
 def open_rungs(ladder: Sequence[Json], votes: Sequence[Vote]) -> list[int]:
     """The places of the rungs that are to be filled next; none once all are."""
-    filled = Counter(vote.rung for vote in votes if vote.kind in APPROVING)
-    lacking = [at for at, rung in enumerate(ladder) if filled[at] < rung["people"]]
-    if any(vote.kind in APPROVING and vote.rung is None for vote in votes):
+    filled = [vote.rung for vote in votes if vote.kind in APPROVING]
+    if None in filled:
         return []
+    lacking = [at for at, rung in enumerate(ladder) if filled.count(at) < rung["people"]]
     now = min((_stage(ladder[at]) for at in lacking), default=0)
     return [at for at in lacking if _stage(ladder[at]) == now]
 
