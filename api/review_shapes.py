@@ -142,7 +142,7 @@ class PreviewOut(Shape):
 
 
 class CountsOut(Shape):
-    """How much there is to do; `mine` is counted up to a limit, `mine_is_more` says that it was reached."""
+    """How much there is to do; `mine` is counted up to a limit, `mine_is_more` says there may be more."""
 
     open: int
     overdue: int
