@@ -1,21 +1,19 @@
 """Reviews as lists show them: without the dossier of what was shown, which is most of a review's bytes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, case
 
 from checkpoints import schema
-from checkpoints.reviews import ReviewKind, ReviewStatus
+from checkpoints.reviews import ReviewKind
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListedReview:
+class ListedReview(NamedTuple):
     """A review in a list, of which nobody can sign anything: the rest of its action is not here.
 
-    Attributes are those of `Review`; of its action these are taken out:
+    Attributes are those of `Review`; of its action and of what is shown these are taken out:
         arguments: what the tool would be called with.
         proposer: whose proposal it is.
         rules: the digest of the rule table that asks for it.
@@ -24,7 +22,7 @@ class ListedReview:
 
     id: str
     case_id: str
-    kind: ReviewKind
+    kind: str
     workflow: str
     title: str
     rule: str | None
@@ -42,7 +40,7 @@ class ListedReview:
     against: str | None
     amount_minor: int | None
     currency: str | None
-    status: ReviewStatus
+    status: str
     opened_at: datetime
     due_at: datetime
     expires_at: datetime | None
@@ -85,15 +83,13 @@ def _columns(names: Iterable[str]) -> list[ColumnElement[Any]]:
     return [_TAKEN_OUT[name].label(name) if name in _TAKEN_OUT else _C[name] for name in names]
 
 
-LISTED = _columns(ListedReview.__dataclass_fields__)
+LISTED = _columns(ListedReview._fields)
 AT_STAKE = _columns(Stake._fields)
 
 
 def listed_of(row: Row[Any]) -> ListedReview:
     """A review in a list from its row of `LISTED`."""
-    values = row._asdict()
-    values["kind"], values["status"] = ReviewKind(values["kind"]), ReviewStatus(values["status"])
-    return ListedReview(**values)
+    return ListedReview._make(row)
 
 
 def stake_of(row: Row[Any]) -> Stake:
