@@ -13,7 +13,7 @@ from graphs.electorate import Electorate, Voter
 from graphs.wiring import Parts
 from nodes.permissions import Principal
 
-MOST_COUNTED = 200
+MOST_COUNTED = 100
 """Up to how many reviews that somebody may decide are counted one by one."""
 MOST_LOOKED_AT = 500
 """Once so many were looked at, no more are for one answer, however few of them are the principal's."""

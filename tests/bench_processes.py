@@ -27,7 +27,7 @@ CHEAP = range(2 * (WARM + CASES))
 DEAR = range(len(CHEAP), len(CHEAP) + WAITING)
 NUMBERS = range(len(CHEAP) + WAITING)
 """The numbers of the orders that the cases are about."""
-STANDING = 50
+STANDING = min(50, CASES // 2)
 """How many cases stand still while reads are measured."""
 IDLE_SECONDS = 10
 _PATIENCE_SECONDS = 600

@@ -16,7 +16,7 @@ from checkpoints.review_queue import Filter, Sort, list_queue, list_stakes, queu
 from checkpoints.reviews import get_review
 from graphs.electorate import Electorate
 from graphs.people import PERSON_PREFIX, Person, new_token, read_people, write_people
-from graphs.queue_view import MOST_LOOKED_AT
+from graphs.queue_view import MOST_COUNTED, MOST_LOOKED_AT
 from graphs.settings import Settings
 from tests.api.door import Door, Json, problem
 from tests.counting import Counting
@@ -542,12 +542,12 @@ async def test_counts_say_how_much_there_is_to_do(door: Door) -> None:
 
 async def test_mine_is_counted_up_to_a_limit_and_says_when_there_is_more(door: Door) -> None:
     review = await door.waiting(LEADS)
-    await copies(door, review, 199)
+    await copies(door, review, MOST_COUNTED - 1)
     counts = await door.get("lee", "/reviews/counts")
-    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (200, 200, False)
+    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (MOST_COUNTED, MOST_COUNTED, False)
     await copies(door, review, 1, "more")
     counts = await door.get("lee", "/reviews/counts")
-    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (201, 200, True)
+    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (MOST_COUNTED + 1, MOST_COUNTED, True)
 
 
 async def test_counts_of_nothing_are_zero(door: Door) -> None:
