@@ -188,13 +188,6 @@ async def fence(session: Session, case_id: str) -> AsyncIterator[None]:
         await _let_go(session, case_id)
 
 
-@asynccontextmanager
-async def fenced_session(engine: AsyncEngine, case_id: str) -> AsyncIterator[Session]:
-    """A session that owns this thread; raises ThreadIsBusy or DatabaseAway."""
-    async with open_session(engine) as session, fence(session, case_id):
-        yield session
-
-
 async def _let_go(session: Session, case_id: str) -> None:
     """Give up the lock; a connection that cannot say so is closed, or the pool would keep the lock.
 
