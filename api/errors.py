@@ -41,7 +41,7 @@ from checkpoints.errors import (
 from graphs.acts import NothingAbove, NotWaitingForInfo, TooMuchSaid
 from graphs.admissions import ToolNotOffered, ToolUnfit
 from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
-from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
+from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked, WorkflowNotInstalled
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.envelope import EventMalformed
@@ -112,6 +112,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     DelegationNotFound: HTTPStatus.NOT_FOUND,
     ReviewClaimed: HTTPStatus.CONFLICT,
     ReviewParked: HTTPStatus.CONFLICT,
+    WorkflowNotInstalled: HTTPStatus.CONFLICT,
     OverrideRequired: HTTPStatus.CONFLICT,
     NothingToOverride: HTTPStatus.CONFLICT,
     NothingAbove: HTTPStatus.CONFLICT,

@@ -22,7 +22,7 @@ from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
 from checkpoints.seats import seated
 from checkpoints.serializer import ForeignCheckpoint
-from checkpoints.session import Session, fence, open_session
+from checkpoints.session import Session, fence, open_session, require_fence
 from checkpoints.worker import Drained
 from graphs.at_work import on_case
 from graphs.contexts import context_on
@@ -113,26 +113,28 @@ class Runner:
         except LimitReached as reached:
             traced.status = Status.BLOCKED
             owner = self.parts.workflows[case.workflow].owner
-            await self._stop(command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
+            await self._stop(session, command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
             return
         except NobodyHasStep as nobody:
             traced.status = Status.BLOCKED
-            await self._stop(command, Status.BLOCKED, GRAPH_LACKS_STEP, steps=nobody.steps)
+            await self._stop(session, command, Status.BLOCKED, GRAPH_LACKS_STEP, steps=nobody.steps)
             return
         except TableUnfit as unfit:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
             traced.status, traced.failure = Status.BLOCKED, unfit
-            await self._stop(command, Status.BLOCKED, "rules_unfit", error=str(unfit))
+            await self._stop(session, command, Status.BLOCKED, "rules_unfit", error=str(unfit))
             return
         except ForeignCheckpoint:
             logger.error("case %s: its checkpoint holds what no checkpoint of ours does", case.id)  # noqa: TRY400
             traced.status = Status.BLOCKED
-            await self._stop(command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint")
+            await self._stop(
+                session, command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint"
+            )
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)
             traced.status, traced.failure = Status.FAILED, error
-            await self._stop(command, Status.FAILED, "unexpected_error", error=type(error).__name__)
+            await self._stop(session, command, Status.FAILED, "unexpected_error", error=type(error).__name__)
             return
         traced.outcome = outcome
         paused = outcome == PAUSED
@@ -209,9 +211,15 @@ class Runner:
         return self.graphs[workflow.name]
 
     async def _stop(
-        self, command: Command, status: Status, reason: str, owner: str = "operations", **told: Any
+        self,
+        session: Session,
+        command: Command,
+        status: Status,
+        reason: str,
+        owner: str = "operations",
+        **told: Any,
     ) -> None:
-        """Leave the case in a named state: it cannot go on, and somebody has to look."""
+        """Leave the case in a named state: it cannot go on, and somebody has to look; raises ThreadIsBusy."""
         now = self.parts.clock()
         stopped = Event(
             id=str(uuid5(NAMESPACE_OID, f"stopped:{command.id}")),
@@ -222,7 +230,9 @@ class Runner:
             data={"reason": reason, "owner": owner, **told},
         )
         async with self.parts.database.transaction() as tx:
-            if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:
+            case = await get_case(tx, command.case_id, lock=True)
+            await require_fence(tx, session, case.id)
+            if not case.ended_by_people:
                 await move_case(tx, command.case_id, status, now, reason=reason, owner=owner)
                 for step in told.get("steps", [])[:1]:
                     await name_step(tx.driver, command.case_id, step)

@@ -1,8 +1,9 @@
 """The gateway: the only way out. It trusts no state, looks up the grant itself, and writes before it acts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from checkpoints.audit import Event
@@ -42,6 +43,7 @@ class Gateway:
     calling: Calling
     clock: Callable[[], datetime]
     ids: Callable[[], str]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def execute(self, case: Json, proposal: Proposal, shown: Json, tell: Tell) -> Execution:
         """Run a proposal if the rules allow it now, or people granted exactly this action.
@@ -95,7 +97,8 @@ class Gateway:
         self, case: Json, proposal: Proposal, signature: Signature | None, shown: Json, tell: Tell
     ) -> Execution:
         grant = signature.grant if signature else None
-        async with self._alone(proposal, self._agents_window(proposal)):
+        # In turn: what one lane of the case begins, the next one finds in the ledger.
+        async with self.turn, self._alone(proposal, self._agents_window(proposal)):
             judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
             obstacle = await self._obstacle(judgement, signature, shown, case)
             obstacle = obstacle or await self._unready(proposal) or self._resting(proposal)
