@@ -210,6 +210,13 @@ async def require_fence(tx: Transaction, session: Session, case_id: str) -> None
         raise ThreadIsBusy(f"{case_id} is not this session's any more")
 
 
+@asynccontextmanager
+async def fenced_session(engine: AsyncEngine, case_id: str) -> AsyncIterator[Session]:
+    """A session that owns this thread; raises ThreadIsBusy or DatabaseAway."""
+    async with open_session(engine) as session, fence(session, case_id):
+        yield session
+
+
 async def _let_go(session: Session, case_id: str) -> None:
     """Give up the lock; a connection that cannot say so is closed, or the pool would keep the lock.
 

@@ -37,6 +37,7 @@ from checkpoints.commands import drop_commands
 from checkpoints.database import parse_address
 from checkpoints.embedded import embedded_postgres
 from checkpoints.serializer import StrictSerializer
+from checkpoints.session import fenced_session
 from graphs.contexts import context_on
 from graphs.intake import Intake
 from graphs.judging import case_state
@@ -47,7 +48,6 @@ from tests.conftest import AS_OF
 from tests.counting import Asked, Counting, by_kind
 from tests.databases import OURS, SANDBOX, clone, make_templates
 from tests.house import SHOP, House, refund_event
-from tests.sessions import fenced_session
 from tools.contract import Call
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "40"))

@@ -15,13 +15,12 @@ from checkpoints.cases import Case
 from checkpoints.errors import StaleHead
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
-from checkpoints.session import Session
+from checkpoints.session import Session, fenced_session
 from graphs.contexts import context_on
 from graphs.runner import MOST_STEPS, Graph
 from nodes.context import Context
 from nodes.shapes import Json
 from tests.house import House
-from tests.sessions import fenced_session
 from tools.sandbox.cast import CAST
 
 

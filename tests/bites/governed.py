@@ -9,12 +9,11 @@ from langchain_core.runnables import RunnableConfig
 
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
-from checkpoints.session import Session
+from checkpoints.session import Session, fenced_session
 from graphs.contexts import context_on
 from graphs.runner import Graph
 from nodes.context import Context
 from tests.house import House
-from tests.sessions import fenced_session
 
 
 @dataclass(frozen=True, slots=True)

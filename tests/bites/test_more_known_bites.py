@@ -22,6 +22,7 @@ from checkpoints.cases import Status
 from checkpoints.errors import DatabaseAway, StaleHead
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
+from checkpoints.session import fenced_session
 from checkpoints.worker import Drained
 from graphs.flow import Builder
 from graphs.judging import case_state
@@ -34,7 +35,6 @@ from tests.bites.brains import crash_at, watched
 from tests.bites.forger import forge, forging, paid, thread_on
 from tests.checkpoints.threads import unfenced
 from tests.house import LEE, House
-from tests.sessions import fenced_session
 
 SMALL = "clean_29_90_1"
 LARGE = "clean_120_00_1"

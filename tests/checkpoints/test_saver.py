@@ -12,13 +12,13 @@ from langgraph.graph import END, START, StateGraph
 
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
+from checkpoints.session import fenced_session
 from graphs.wiring import Parts
 from nodes.shapes import Json
 from nodes.state import CaseState
 from tests.checkpoints.threads import Kept, Thread, kept, opened
 from tests.counting import Counting
 from tests.house import House
-from tests.sessions import fenced_session
 
 
 async def test_the_saver_conforms_to_langgraphs_own_suite(parts: Parts) -> None:

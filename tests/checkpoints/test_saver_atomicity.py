@@ -18,12 +18,11 @@ from checkpoints.cases import Case
 from checkpoints.database import open_database
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
-from checkpoints.session import open_session
+from checkpoints.session import fenced_session, open_session
 from checkpoints.unit import Statements
 from tests.checkpoints.threads import NOTHING, Kept, Thread, add_received, kept, opened
 from tests.house import House
 from tests.kills import killed_at
-from tests.sessions import fenced_session
 
 BULK = ["x" * 2_000_000] * 4  # more than a socket takes at once, so that sending it has to wait
 PATIENCE_SECONDS = 60  # for a server that is busy; a lock that was kept is kept for ever

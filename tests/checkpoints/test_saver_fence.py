@@ -14,11 +14,10 @@ from checkpoints.cases import Status, move_case
 from checkpoints.errors import DatabaseAway, StaleHead, ThreadIsBusy
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
-from checkpoints.session import Session
+from checkpoints.session import Session, fenced_session
 from nodes.state import CaseState
 from tests.checkpoints.threads import NOTHING, Kept, Thread, add_received, kept, opened, unfenced
 from tests.house import House
-from tests.sessions import fenced_session
 
 
 async def test_what_does_not_build_upon_the_head_is_stale_and_leaves_nothing(house: House) -> None:

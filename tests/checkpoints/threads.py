@@ -18,12 +18,11 @@ from checkpoints.audit import Event
 from checkpoints.cases import Case, Status, add_case
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
-from checkpoints.session import Session
+from checkpoints.session import Session, fenced_session
 from graphs.wiring import Parts
 from nodes.shapes import Json
 from nodes.state import CaseState, standing
 from tests.house import House
-from tests.sessions import fenced_session
 
 Channels = dict[str, Any]
 

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from checkpoints.audit import Event
 from checkpoints.cases import Case
-from checkpoints.session import Session
+from checkpoints.session import Session, fenced_session
 from graphs.contexts import context_on
 from graphs.settings import Settings
 from nodes.action import Proposal, Ref
@@ -18,7 +18,6 @@ from nodes.context import Context
 from nodes.execution import Execution
 from nodes.shapes import Json
 from tests.house import LEE, House
-from tests.sessions import fenced_session
 from tools.contract import Arguments, Call, Record, Tool
 from tools.registry import Registry
 from tools.sandbox.cast import CAST

@@ -9,13 +9,12 @@ from psycopg.types.json import Jsonb
 from checkpoints.canonical import digest
 from checkpoints.cases import Status
 from checkpoints.effects import SessionLedger
-from checkpoints.session import open_session
+from checkpoints.session import fenced_session, open_session
 from graphs.contexts import context_on
 from nodes.action import Proposal
 from nodes.context import Context
 from nodes.story import Story
 from tests.house import LEE, House
-from tests.sessions import fenced_session
 from tools.sandbox.cast import CAST
 
 FIELDS = (

@@ -10,12 +10,12 @@ import pytest
 from checkpoints.cases import Case
 from checkpoints.database import open_database
 from checkpoints.effects import EffectState
+from checkpoints.session import fenced_session
 from graphs.settings import Settings
 from nodes.execution import End, Execution
 from tests.house import House
 from tests.kills import killed_at
 from tests.nodes.desk import Desk, at_the_company, desk_on, paid, wish, with_refunds
-from tests.sessions import fenced_session
 from tools.contract import Call, Record, Tool
 from tools.sandbox.cast import CAST
 

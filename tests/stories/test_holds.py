@@ -13,6 +13,7 @@ from checkpoints.effects import EffectState
 from checkpoints.errors import TooEarly
 from checkpoints.reaper import ORPHANED_AFTER, Reaper
 from checkpoints.reviews import Review, ReviewStatus
+from checkpoints.session import fenced_session
 from checkpoints.votes import VoteKind, approved_by
 from graphs.closing import NotEligible
 from graphs.contexts import context_on
@@ -22,7 +23,6 @@ from nodes.execution import End, Execution
 from nodes.permissions import Principal
 from tests.house import FINN, LEE, MAX, House, ManualClock
 from tests.nodes.desk import Desk, paid, wish
-from tests.sessions import fenced_session
 from tests.stories.reviewing import (
     EVERYBODY,
     MEG,
