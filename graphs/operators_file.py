@@ -34,7 +34,7 @@ def read_file(
     except ValidationError as error:
         raise unfit(f"{path}: {first_fault(error)}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise unfit(f"{path} cannot be read: {one_line(error)}") from error
+        raise unfit(f"{path} cannot be read: {_one_line(error)}") from error
     except TableUnfit as error:
         raise unfit(f"{path} cannot be read: {_unquoted(error)}") from None
 
@@ -45,8 +45,7 @@ def first_fault(error: ValidationError) -> str:
     return ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
 
 
-def one_line(error: Exception) -> str:
-    """What is the matter, without the piece of the file that YAML would quote."""
+def _one_line(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"line {error.problem_mark.line + 1}: {error.problem}"
     return " ".join(str(error).split())
@@ -55,4 +54,4 @@ def one_line(error: Exception) -> str:
 def _unquoted(error: TableUnfit) -> str:
     """What is the matter with the YAML, without the piece of the file that it would quote."""
     cause = error.__cause__
-    return one_line(cause) if isinstance(cause, yaml.YAMLError) else "it is nested too deeply"
+    return _one_line(cause) if isinstance(cause, yaml.YAMLError) else "it is nested too deeply"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from checkpoints.canonical import digest
 from graphs.operators_file import first_fault as first_fault  # noqa: PLC0414 - for who writes the file
-from graphs.operators_file import one_line
+from graphs.operators_file import read_file
 from nodes.directory import DirectoryUnfit, Mailbox
 from nodes.permissions import Kind, Principal
 
@@ -182,14 +182,7 @@ def new_token(prefix: str, life: timedelta, now: datetime) -> tuple[str, Token]:
 
 def read_people(path: Path) -> PeopleFile:
     """The people file, empty if there is none; raises PeopleFileUnfit."""
-    try:
-        return PeopleFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except FileNotFoundError:
-        return PeopleFile()
-    except ValidationError as error:
-        raise PeopleFileUnfit(f"{path}: {first_fault(error)}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise PeopleFileUnfit(f"{path} cannot be read: {one_line(error)}") from error
+    return read_file(path, PeopleFile, PeopleFileUnfit, empty={}) or PeopleFile()
 
 
 def write_people(path: Path, content: PeopleFile) -> None:
