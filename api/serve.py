@@ -45,7 +45,11 @@ async def listening(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]
     """An application on a socket for as long as the block lasts; yields its address."""
     place = _listen(host, port)
     config = uvicorn.Config(
-        app, lifespan="off", log_level="warning", timeout_graceful_shutdown=_PATIENCE_SECONDS
+        app,
+        lifespan="off",
+        log_config=None,  # its own would print exceptions with all they say; ours is for the whole process
+        log_level="warning",
+        timeout_graceful_shutdown=_PATIENCE_SECONDS,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[place]))
