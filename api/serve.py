@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.connections import Impatient
 from api.signals import until_signal
 from api.stream import Live
 from api.worker import run_worker
@@ -46,6 +47,7 @@ async def listening(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]
     place = _listen(host, port)
     config = uvicorn.Config(
         app,
+        http=Impatient,
         lifespan="off",
         log_config=None,  # its own would print exceptions with all they say; ours is for the whole process
         log_level="warning",
