@@ -15,6 +15,7 @@ from api.connections import PATIENCE
 from api.rates import TooManyRequests
 from api.reviews import PreconditionMissing
 from api.shapes import ProblemOut
+from api.stream import TooManyStreams
 from checkpoints.errors import (
     AlreadyVoted,
     CaseNotFound,
@@ -38,7 +39,7 @@ from checkpoints.errors import (
     TreeDamaged,
     UnknownCursor,
 )
-from graphs.acts import NothingAbove, NotWaitingForInfo
+from graphs.acts import NothingAbove, NotWaitingForInfo, TooMuchSaid
 from graphs.admissions import ToolNotOffered, ToolUnfit
 from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
 from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked, WorkflowNotInstalled
@@ -79,6 +80,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     HaltAlreadyReleased: HTTPStatus.CONFLICT,
     HaltUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyStreams: HTTPStatus.TOO_MANY_REQUESTS,
     NoRoom: HTTPStatus.TOO_MANY_REQUESTS,
     CaseUnderWay: HTTPStatus.CONFLICT,
     NotAtRest: HTTPStatus.CONFLICT,
@@ -116,6 +118,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     NothingToOverride: HTTPStatus.CONFLICT,
     NothingAbove: HTTPStatus.CONFLICT,
     NotWaitingForInfo: HTTPStatus.CONFLICT,
+    TooMuchSaid: HTTPStatus.CONFLICT,
     NotInBulk: HTTPStatus.CONFLICT,
     TooManyEdits: HTTPStatus.CONFLICT,
     DeliveryNotFound: HTTPStatus.NOT_FOUND,
@@ -225,7 +228,7 @@ async def _known(_request: Request, error: Exception) -> Response:
         fields = _fields([(item["field"], item["problem"]) for item in error.fields])
     detail = _QUIET.get(kind) or str(error) or (kind.__doc__ or "").strip()
     answer = problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
-    if isinstance(error, TooManyRequests | NoRoom):
+    if isinstance(error, TooManyRequests | TooManyStreams | NoRoom):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer
 

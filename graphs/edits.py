@@ -179,14 +179,13 @@ class Edits:
         async with open_session(self.parts.database.engine) as session:
             session.waiting.update(seal.waiting)
             sealing = session.seal(case.id, case.sealing_key, self.parts.clock)
-            stored = judge_on(self.parts, workflow, session, sealing).decided
+            judge = judge_on(self.parts, workflow, session, sealing)
 
             async def decided(review_id: str) -> Decision | None:
-                return as_if if review_id == review.id else await stored(review_id)
+                return as_if if review_id == review.id else await judge.decided(review_id)
 
-            judge = judge_on(self.parts, workflow, session, sealing, decided)
             proposal = Proposal.from_json(review.shown["proposal"]).with_literals(values)
-            return await judge.judge(case_state(case), proposal)
+            return await replace(judge, decided=decided).judge(case_state(case), proposal)
 
     def _fitting(self, review: Review, arguments: Json) -> Arguments:
         try:

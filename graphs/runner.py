@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -17,35 +16,25 @@ from langgraph.types import Command as Wake
 from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
-from checkpoints.effects import SessionLedger
 from checkpoints.errors import DatabaseAway, GraphLacksStep, LimitReached, StaleHead, TooEarly
-from checkpoints.exceptions import SessionExceptions
-from checkpoints.halts import SessionHalts
 from checkpoints.places import GRAPH, VERSION, name_step, place_of
 from checkpoints.projection import Projection
-from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
 from checkpoints.seats import seated
 from checkpoints.serializer import ForeignCheckpoint
 from checkpoints.session import Session, fence, open_session, require_fence
-from checkpoints.usage import SessionUsage
 from checkpoints.worker import Drained
 from graphs.at_work import on_case
-from graphs.connectors import doing
+from graphs.contexts import context_on
 from graphs.fitting import GRAPH_LACKS_STEP, NobodyHasStep, fingerprint, lacks, leave_to_another
 from graphs.halting import put_off
-from graphs.intake import CloudEvent, Intake
-from graphs.judging import case_state, judge_on
+from graphs.judging import case_state
 from graphs.moving import MOVE, moved
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
 from nodes.context import Context
-from nodes.gateway import Gateway
-from nodes.limits import Brakes
-from nodes.permissions import principal_of
 from nodes.shapes import Json
-from nodes.signers import Signers
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
 from nodes.undoing import ROLLBACK
@@ -155,7 +144,7 @@ class Runner:
         if case.workflow not in self.parts.workflows:
             await leave_to_another(session, command, case, ["workflow"], self.parts.clock)
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
-        context = self._context(case, workflow, session)
+        context = context_on(self.parts, case, workflow, session)
         if case.status in _UNDER_LIMITS:
             await context.brakes.require_within()
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
@@ -220,52 +209,6 @@ class Runner:
             self.graphs[workflow.name] = builder.compile()
             self.fingerprints[workflow.name] = fingerprint(builder)
         return self.graphs[workflow.name]
-
-    def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
-        parts = self.parts
-        reviews = SessionReviews(session)
-        sealing = session.seal(case.id, case.sealing_key, parts.clock)
-        judge = judge_on(parts, workflow, session, sealing)
-        gateway = Gateway(
-            judge=judge,
-            registry=parts.registry,
-            capability=parts.capability,
-            ledger=SessionLedger(session),
-            reviews=reviews,
-            signers=Signers(directory=parts.people, reviews=reviews, clock=parts.clock),
-            clock=parts.clock,
-            ids=parts.ids,
-            persistence=doing(parts.sleep, parts.chance),
-        )
-        return Context(
-            case=case_state(case),
-            workflow=workflow,
-            registry=parts.registry,
-            judge=judge,
-            gateway=gateway,
-            reviews=reviews,
-            exceptions=SessionExceptions(session),
-            brain=parts.meter.counting(parts.brain),
-            sealing=sealing,
-            brakes=Brakes(
-                case_id=case.id,
-                workflow=workflow.name,
-                limits=workflow.limits,
-                usage=SessionUsage(session),
-                halts=SessionHalts(session),
-                clock=parts.clock,
-            ),
-            clock=parts.clock,
-            open_case=partial(self._open_below, case),
-        )
-
-    async def _open_below(self, case: Case, name: str, event_type: str, data: Json) -> str:
-        """Open a case below this one, for whoever asked for this one; raises EventRefused."""
-        event = CloudEvent(
-            id=f"{case.id}/{name}", source=f"/cases/{case.id}", type=event_type, data=data, parent=case.id
-        )
-        below, _ = await Intake(self.parts).receive(event, principal_of(case.opened_by))
-        return below.id
 
     async def _stop(
         self,

@@ -38,6 +38,7 @@ from checkpoints.database import parse_address
 from checkpoints.embedded import embedded_postgres
 from checkpoints.serializer import StrictSerializer
 from checkpoints.session import fenced_session
+from graphs.contexts import context_on
 from graphs.intake import Intake
 from graphs.judging import case_state
 from graphs.settings import Settings
@@ -174,7 +175,7 @@ async def nodes_alone(
     workflow = house.parts.workflows[case.workflow]
     graph = house.runner._graph(workflow).copy(update={"checkpointer": saver})
     async with fenced_session(house.parts.database.engine, case.id) as session:
-        context = house.runner._context(case, workflow, session)
+        context = context_on(house.parts, case, workflow, session)
 
         async def deed() -> None:
             state = await graph.ainvoke(

@@ -81,8 +81,8 @@ async def test_a_record_that_the_judge_may_not_read_is_not_read(house: House) ->
         read_text("graphs.refund", "roles.yaml").replace("payments.history, fraud.signals", "fraud.signals"),
     )
     async with at_desk(house, case) as desk:
-        judge = desk.context.judge
-        fewer = replace(judge, workflow=replace(judge.workflow, permissions=roles.permissions()))
+        reader = desk.context.judge.reader
+        fewer = replace(reader, workflow=replace(reader.workflow, permissions=roles.permissions()))
         with pytest.raises(NotPermitted, match=r"no role gives read payments\.history"):
             await fewer.records(desk.context.case)
 

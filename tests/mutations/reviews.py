@@ -194,5 +194,11 @@ CONTROLS: list[Mutation] = [
             'if False:\n            return NotEligible("only a lead',
             (f"{STORIES}/test_review_acts.py",),
         ),
+        (
+            "a review is not flooded with words",
+            "if len(await votes_on(tx, review.id)) >= MOST_SAID",
+            "if False",
+            (f"{STORIES}/test_review_acts.py",),
+        ),
     ),
 ]
