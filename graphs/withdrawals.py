@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from checkpoints.audit import tell
+from checkpoints.cases import get_case
 from checkpoints.commands import finish_cause
 from checkpoints.database import Transaction
 from checkpoints.grants import revoke_grant
@@ -28,7 +29,8 @@ class Withdrawals:
     async def withdraw(self, review_id: str, principal: Principal) -> Review:
         """Take back one's signature, or as a lead the last one; the review is open again.
 
-        Either this or the deed comes first, never both: they meet at the row of the grant.
+        Either this or the deed comes first, never both: they meet at the rows of the case and of its grant,
+        which both lock in this order.
 
         Raises:
             ReviewNotFound.
@@ -37,6 +39,7 @@ class Withdrawals:
         """
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id, lock=True)
+            await get_case(tx, review.case_id, lock=True)
             found = await self._signature(tx, review, principal)
             if isinstance(found, Vote) and await revoke_grant(tx, review.id, self.parts.clock()):
                 await self._reopen(tx, review, found, principal)
