@@ -23,27 +23,12 @@ from api.cli_serve import api, up, worker
 from api.cli_tables import rules
 from api.cli_tools import tools
 from api.cli_triggers import triggers
-from api.client import Client, Problem, TokenUnfit, Unreachable
+from api.client import Client
+from api.failures import expected
 from api.logs import configure
 from api.show import as_json, case_table, complain, console, errors, review_table, safe, say
 from api.signals import Stopped
-from checkpoints.errors import CheckpointsError
-from checkpoints.postgres_binaries import PostgresUnavailable
-from graphs.anchor_places import AnchorUnfit
-from graphs.dossier.shapes import DossierUnfit
-from graphs.halting import HaltAlreadyReleased, HaltUnfit
-from graphs.kit import KitUnfit
-from graphs.notify import NotifyFileUnfit
-from graphs.people import PeopleFileUnfit
-from graphs.record.decision_record import RecordUnfit
-from graphs.scaffold.layout import FolderUnfit, NameUnfit
-from graphs.settings import Settings, SettingUnfit
-from graphs.tools_file import ToolsFileUnfit
-from graphs.trace_post import TracingUnfit
-from graphs.trigger_file import TriggersFileUnfit
-from nodes.flags import SAYS, Flag
-from nodes.strict_yaml import TableUnfit
-from nodes.workflow import WorkflowUnfit
+from graphs.settings import Settings
 
 Saying = Literal["approve", "override", "reject", "escalate", "request_info", "break_glass", "comment"]
 SAYINGS = "approve, override, reject, escalate, request_info, break_glass or comment"
@@ -75,38 +60,12 @@ app.add_typer(new, name="new")
 app.command()(workflows)
 
 
-_EXPECTED = (
-    CheckpointsError,
-    PostgresUnavailable,
-    PeopleFileUnfit,
-    NotifyFileUnfit,
-    TriggersFileUnfit,
-    AnchorUnfit,
-    TableUnfit,
-    KitUnfit,
-    WorkflowUnfit,
-    NameUnfit,
-    FolderUnfit,
-    TracingUnfit,
-    SettingUnfit,
-    ToolsFileUnfit,
-    HaltUnfit,
-    HaltAlreadyReleased,
-    Problem,
-    Unreachable,
-    TokenUnfit,
-    DossierUnfit,
-    RecordUnfit,
-    OSError,
-)
-
-
 def main() -> None:
     """Run the command line; an expected failure is one clear line and exit code 1."""
     configure()
     try:
         app()
-    except _EXPECTED as error:
+    except expected() as error:
         complain(f"countersign: {error}")
         sys.exit(1)
     except Stopped as stopped:
@@ -244,6 +203,8 @@ def demo(
 
 def _confirmed(shown: dict[str, Any], kind: str) -> str:
     """The digest of what was shown and agreed to; beside standard output, which may be read by a machine."""
+    from nodes.flags import SAYS, Flag
+
     errors.print(f"Exactly this will run: [bold]{shown['tool']}[/]")
     errors.print_json(json.dumps(shown["arguments"]))
     may = "You may decide this" if shown["may_decide"] else "You may not decide this"

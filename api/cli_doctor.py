@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from api.cli_run import Json, start
+from api.cli_run import Json, start, utc_now
 from api.show import as_json, complain, console, finding_table, say
 from graphs.settings import Settings
 
@@ -13,7 +13,6 @@ def doctor(as_json_: Json = False) -> None:
     """Look at database, migrations, clock, workers, deeds, log and cases; exit code 1 if one is ill."""
     from checkpoints.checkup import Answer, check_up
     from graphs.addresses import addresses
-    from graphs.wiring import utc_now
 
     async def run(settings: Settings) -> list[Answer]:
         async with addresses(settings) as where:

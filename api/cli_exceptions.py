@@ -1,18 +1,18 @@
 """`countersign exceptions | retry | resolve | cancel | hand-over`: what stands still."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
 from api.show import as_json, console, exception_table, say
-from graphs.ways_out import Outcome
 
 app = typer.Typer()
 
 Id = Annotated[str, typer.Argument(metavar="EXCEPTION", help="The exception's id, as in the list.")]
 Why = Annotated[str, typer.Option(help="Why.")]
+Outcome = Literal["done_elsewhere", "not_needed", "declined", "handled_otherwise"]
 
 
 @app.command()
@@ -58,7 +58,7 @@ def resolve(
 ) -> None:
     """Close the case by hand; say of each deed in doubt whether it was done."""
     deeds = dict.fromkeys(done or [], "done") | dict.fromkeys(not_done or [], "not_done")
-    body = {"outcome": outcome.value, "why": why, "deeds": deeds, "reference": reference}
+    body = {"outcome": outcome, "why": why, "deeds": deeds, "reference": reference}
     _act(exception, "resolve", body, token, url, "The case is closed.", as_json_=as_json_)
 
 

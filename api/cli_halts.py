@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -11,30 +11,29 @@ from api.cli_run import LOCAL, Url, ask, start
 from api.cli_run import Json as AsJson
 from api.client import Client
 from api.show import as_json, say
-from checkpoints.database import Database, open_database
-from checkpoints.halts import HaltScope
-from checkpoints.migrate import require_migrated
-from checkpoints.queue import Queue, queue_app
 from graphs.settings import Settings
 from nodes.shapes import Json
-from nodes.workflow import Workflow
 
 if TYPE_CHECKING:
+    from checkpoints.database import Database
+    from checkpoints.queue import Queue
     from graphs.halting import Switch
+    from nodes.workflow import Workflow
 
 HERE = "--here works on this host's database, past the API: with DATABASE_URL or the embedded one."
 Here = Annotated[bool, typer.Option("--here", help=HERE)]
 Key = Annotated[str | None, typer.Option("--token", envvar="COUNTERSIGN_TOKEN", help="Your token.")]
-Scope = Annotated[HaltScope, typer.Argument(metavar="WHAT", help=", ".join(HaltScope))]
+What = Literal["everything", "workflow", "agent", "tool", "connector"]
+Scope = Annotated[What, typer.Argument(metavar="WHAT", help=", ".join(get_args(What)))]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Host:
     """What of the parts the switch needs, when nothing else runs here."""
 
-    database: Database
-    queue: Queue
-    workflows: Mapping[str, Workflow]
+    database: "Database"
+    queue: "Queue"
+    workflows: "Mapping[str, Workflow]"
     clock: Callable[[], datetime]
     ids: Callable[[], str]
     by: str = field(default="host:operator")
@@ -53,11 +52,12 @@ def stop(
     as_json_: AsJson = False,
 ) -> None:
     """Stop a workflow, an agent, a tool, a connector or everything, at once, until it is released."""
+    from checkpoints.halts import HaltScope
     from graphs.halting import HOST, HaltReason, Order
 
     if reason not in list(HaltReason):
         raise typer.BadParameter(f"a reason is one of {', '.join(HaltReason)}")
-    order = Order(scope=scope, target=target, reason=HaltReason(reason), words=remark)
+    order = Order(scope=HaltScope(scope), target=target, reason=HaltReason(reason), words=remark)
 
     async def on_host(switch: "Switch") -> Json:
         return _plain(await switch.press(order, HOST))
@@ -143,6 +143,9 @@ def _run(
 
 
 async def _with_switch(settings: Settings, deed: "Callable[[Switch], Awaitable[Json]]") -> Json:
+    from checkpoints.database import open_database
+    from checkpoints.migrate import require_migrated
+    from checkpoints.queue import Queue, queue_app
     from graphs.addresses import addresses
     from graphs.catalogue import find_kits
     from graphs.halting import Switch

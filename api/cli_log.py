@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli_dossier import is_dossier, report_dossier
-from api.cli_run import Json, start
+from api.cli_run import Json, start, utc_now
 from api.show import as_json, complain, say
 from graphs.settings import Settings
 
@@ -39,12 +39,12 @@ def export(
     from checkpoints.audit_export import export_log
     from checkpoints.audit_tree import grow_tree
     from checkpoints.database import open_database
+    from checkpoints.log_key import signer_in
     from checkpoints.migrate import require_migrated
     from graphs.addresses import addresses
-    from graphs.wiring import signer_of, utc_now
 
     async def run(settings: Settings) -> int:
-        signer = signer_of(settings)
+        signer = signer_in(settings.home, settings.log_key)
         async with addresses(settings) as where, open_database(where.ours) as database:
             await require_migrated(database)
             async with database.connection() as connection:
@@ -106,7 +106,6 @@ def _verified_database(keys: "list[VerifierKey]", anchors: Sequence[Path]) -> "V
     from checkpoints.database import open_database
     from checkpoints.migrate import require_migrated
     from graphs.addresses import addresses
-    from graphs.wiring import utc_now
 
     async def run(settings: Settings) -> "Verification":
         signer = _own_signer(settings)
@@ -125,10 +124,10 @@ def _verified_database(keys: "list[VerifierKey]", anchors: Sequence[Path]) -> "V
 
 def _own_signer(settings: Settings) -> "Signer | None":
     """Who signs here; None where there is no key: looking at a log is no reason to make one."""
-    from graphs.wiring import signer_of
+    from checkpoints.log_key import signer_in
 
     known = settings.log_key is not None or (settings.home / "log.key").exists()
-    return signer_of(settings) if known else None
+    return signer_in(settings.home, settings.log_key) if known else None
 
 
 def _report(found: "Verification", *, as_json_: bool) -> None:

@@ -2,18 +2,18 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli_run import Json as AsJson
 from api.show import as_is, as_json, say, show_workflows
-from graphs.catalogue import find_kits
-from graphs.kit import Kit, KitUnfit
-from graphs.scaffold.layout import LaidOut, lay_out
 from graphs.settings import Settings
-from graphs.views.picture import mermaid
 from nodes.shapes import Json
+
+if TYPE_CHECKING:
+    from graphs.kit import Kit
+    from graphs.scaffold.layout import LaidOut
 
 new = typer.Typer(no_args_is_help=True, help="Begin something new.")
 
@@ -29,6 +29,9 @@ def workflow(
     into: Annotated[Path, typer.Option(metavar="DIR", help="The folder to lay it out in.")] = Path(),
 ) -> None:
     """Lay out a workflow that lints, compiles and runs at once; then make it yours."""
+    from graphs.catalogue import find_kits
+    from graphs.scaffold.layout import lay_out
+
     kits = find_kits(Settings.from_environment().workflows)
     laid = lay_out(name, into, [kit.name for kit in kits])
     say(f"{into / name}: {', '.join(laid.files)}")
@@ -43,6 +46,9 @@ def workflows(
     as_json_: AsJson = False,
 ) -> None:
     """List the workflows that there are, or draw one."""
+    from graphs.catalogue import find_kits
+    from graphs.views.picture import mermaid
+
     kits = find_kits(Settings.from_environment().workflows)
     if name is not None:
         as_is(mermaid(_named(name, kits).build()))
@@ -52,14 +58,16 @@ def workflows(
         show_workflows([_told(kit) for kit in kits])
 
 
-def _named(name: str, kits: tuple[Kit, ...]) -> Kit:
+def _named(name: str, kits: "tuple[Kit, ...]") -> "Kit":
+    from graphs.kit import KitUnfit
+
     for kit in kits:
         if kit.name == name:
             return kit
     raise KitUnfit(f"there is no workflow {name}; there are {', '.join(kit.name for kit in kits)}")
 
 
-def _told(kit: Kit) -> Json:
+def _told(kit: "Kit") -> Json:
     return {
         "name": kit.name,
         "event_type": kit.event_type,
@@ -70,7 +78,7 @@ def _told(kit: Kit) -> Json:
     }
 
 
-def _next(laid: LaidOut) -> list[str]:
+def _next(laid: "LaidOut") -> list[str]:
     """What to do next, to be copied into a shell."""
     path = [] if laid.importable else [f"export PYTHONPATH={shlex.quote(str(laid.root))}"]
     named = [] if laid.shipped else [f"export COUNTERSIGN_WORKFLOWS={laid.package}"]

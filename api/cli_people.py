@@ -6,21 +6,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
+from api.cli_run import utc_now
 from api.show import say
-from graphs.people import (
-    PERSON_PREFIX,
-    SERVICE_PREFIX,
-    Person,
-    Service,
-    first_fault,
-    new_token,
-    read_people,
-    write_people,
-)
 from graphs.settings import Settings
-from graphs.wiring import utc_now
 
 people = typer.Typer(no_args_is_help=True, help="Who may come in: people and services of the people file.")
 
@@ -33,6 +22,8 @@ def add_person(
     days: Annotated[int, typer.Option(help="Days until the token expires.", min=1, max=366)] = 90,
 ) -> None:
     """Add a person, or give them a new token, which is shown once."""
+    from graphs.people import PERSON_PREFIX, Person, new_token, read_people, write_people
+
     path = Settings.from_environment().people_file
     token, kept = new_token(PERSON_PREFIX, timedelta(days=days), utc_now())
     with _fitting():
@@ -51,6 +42,8 @@ def add_service(
     days: Annotated[int, typer.Option(help="Days until the key expires.", min=1, max=366)] = 90,
 ) -> None:
     """Add a service, or give it a new key, which is shown once."""
+    from graphs.people import SERVICE_PREFIX, Service, new_token, read_people, write_people
+
     path = Settings.from_environment().people_file
     key, kept = new_token(SERVICE_PREFIX, timedelta(days=days), utc_now())
     with _fitting():
@@ -61,6 +54,10 @@ def add_service(
 
 @contextmanager
 def _fitting() -> Iterator[None]:
+    from pydantic import ValidationError
+
+    from graphs.people import first_fault
+
     try:
         yield
     except ValidationError as error:

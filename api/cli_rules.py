@@ -1,7 +1,7 @@
 """`countersign rules …`: lint rule tables, explain verdicts, and see what a change would have changed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,13 +9,12 @@ from api.cli_run import LOCAL, Token, Url, ask, start
 from api.cli_run import Json as AsJson
 from api.client import Client
 from api.show import as_json, complain, console, difference_table, say, show_verdict
-from graphs.catalogue import all_tables, find_kits
 from graphs.settings import Settings
-from graphs.tables import TableSource, source_for
-from nodes.rule_differences import table_differences
-from nodes.rules import RuleTable
 from nodes.shapes import Json
-from nodes.strict_yaml import TableUnfit
+
+if TYPE_CHECKING:
+    from graphs.tables import TableSource
+    from nodes.rules import RuleTable
 
 rules = typer.Typer(no_args_is_help=True, help="Rule tables: lint, explain, compare.")
 
@@ -30,6 +29,8 @@ def lint(
     ] = None,
 ) -> None:
     """Find gaps, overlaps, dead rows and typos; exit code 1 if there is any."""
+    from nodes.strict_yaml import TableUnfit
+
     faulty = False
     for source, path in _chosen(files or []):
         try:
@@ -75,6 +76,9 @@ def diff(
     as_json_: AsJson = False,
 ) -> None:
     """Compare two versions of a table: row by row, and on the cases that have been judged."""
+    from nodes.rule_differences import table_differences
+    from nodes.strict_yaml import TableUnfit
+
     source = _source_of(old)
     before, after = (_loaded(source, path) for path in (old, new))
     if after.tool != before.tool:
@@ -95,34 +99,39 @@ def diff(
             console.print(difference_table(cases))
 
 
-def _chosen(files: list[Path]) -> list[tuple[TableSource, Path | None]]:
+def _chosen(files: list[Path]) -> "list[tuple[TableSource, Path | None]]":
     shipped = _shipped()
     if not files:
         return [(source, None) for source in shipped]
     return [(_source_of(path), path) for path in files]
 
 
-def _shipped() -> tuple[TableSource, ...]:
+def _shipped() -> "tuple[TableSource, ...]":
+    from graphs.catalogue import all_tables, find_kits
+
     return all_tables(find_kits(Settings.from_environment().workflows))
 
 
-def _source_of(path: Path) -> TableSource:
+def _source_of(path: Path) -> "TableSource":
+    from graphs.tables import source_for
+
     return source_for(path.read_text(encoding="utf-8"), str(path), _shipped())
 
 
-def _loaded(source: TableSource, path: Path | None) -> RuleTable:
+def _loaded(source: "TableSource", path: Path | None) -> "RuleTable":
     if path is None:
         return source.load()
     return source.load(path.read_text(encoding="utf-8"), str(path))
 
 
 async def _on_history(
-    settings: Settings, before: RuleTable, after: RuleTable, source: TableSource
+    settings: Settings, before: "RuleTable", after: "RuleTable", source: "TableSource"
 ) -> tuple[int, list[Json]]:
     from checkpoints.database import open_database
     from checkpoints.migrate import require_migrated
     from graphs.addresses import addresses
     from graphs.replay import WindowsUnknown, differences
+    from nodes.strict_yaml import TableUnfit
 
     judged, found = 0, []
     async with addresses(settings) as where, open_database(where.ours) as database:

@@ -1,14 +1,16 @@
 """`countersign up | api | worker`: what runs until a signal says stop."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli_run import start
 from api.show import say
-from graphs.people import PeopleFile, read_people
 from graphs.settings import Settings
-from graphs.wiring import Parts
+
+if TYPE_CHECKING:
+    from graphs.people import PeopleFile
+    from graphs.wiring import Parts
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
@@ -18,6 +20,7 @@ Concurrency = Annotated[int, typer.Option(help="Cases worked on at once.", min=1
 def up(host: Host = "127.0.0.1", port: Port = 8765, concurrency: Concurrency = 4) -> None:
     """Run the API and a worker in this process until Ctrl-C."""
     from api.serve import serving, until_signal, working
+    from graphs.people import read_people
     from graphs.wiring import open_parts
 
     async def run(settings: Settings) -> None:
@@ -36,6 +39,7 @@ def up(host: Host = "127.0.0.1", port: Port = 8765, concurrency: Concurrency = 4
 def api(host: Host = "127.0.0.1", port: Port = 8765) -> None:
     """Run the API alone until Ctrl-C; workers run elsewhere."""
     from api.serve import serving, until_signal
+    from graphs.people import read_people
     from graphs.wiring import open_parts
 
     async def run(settings: Settings) -> None:
@@ -77,7 +81,7 @@ def worker(
     start(run)
 
 
-def _greet(url: str, parts: Parts, settings: Settings, people: PeopleFile) -> None:
+def _greet(url: str, parts: "Parts", settings: Settings, people: "PeopleFile") -> None:
     say(f"Countersign listens on {url}")
     say(parts.tracer.where)
     say(f"People file: {settings.people_file}")

@@ -1,18 +1,18 @@
 """`countersign tools …`: what systems outside offer, and letting it in."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
 from api.show import as_json, safe, say
-from tools.contract import Effect
 
 tools = typer.Typer(no_args_is_help=True, help="Tools from outside: what is offered, and what is admitted.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The tool, as system.verb.")]
+Effect = Literal["read", "write", "egress"]
 
 
 @tools.command("list")

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.access import Forbidden, Unauthenticated
 from api.bodies import LARGEST_BODY, WrongContentType
+from api.connections import PATIENCE
 from api.rates import TooManyRequests
 from api.reviews import PreconditionMissing
 from api.shapes import ProblemOut
@@ -196,6 +197,14 @@ def body_too_large() -> Response:
     """The answer to a body over the limit."""
     detail = f"a body has at most {LARGEST_BODY} bytes"
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
+
+
+def body_too_late() -> Response:
+    """The answer to a body that has not come in time; whatever else comes of it is not read."""
+    detail = f"the body did not come within {PATIENCE.seconds} s; send it again"
+    answer = problem(HTTPStatus.REQUEST_TIMEOUT, "body-too-late", detail)
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 def handle_errors(app: FastAPI) -> None:

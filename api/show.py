@@ -3,14 +3,14 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from graphs.record.telling import Section
-from tools.money import Money
+if TYPE_CHECKING:
+    from graphs.record.telling import Section
 
 console = Console()
 errors = Console(stderr=True)
@@ -56,6 +56,8 @@ def safe(value: Any) -> Text:
 
 def money(amount_minor: int | None, currency: str | None) -> str:
     """An amount in major units."""
+    from tools.money import Money
+
     if amount_minor is None or currency is None:
         return ""
     return str(Money(amount_minor=amount_minor, currency=currency))
@@ -197,7 +199,7 @@ def show_verdict(verdict: dict[str, Any]) -> None:
         say(f"    {row['row']:<8} {mark}; saw {safe(saw)}")
 
 
-def show_story(sections: Sequence[Section]) -> None:
+def show_story(sections: "Sequence[Section]") -> None:
     """A case as a story, part by part."""
     for section in sections:
         console.print(safe(section.title), style="bold")

@@ -1,7 +1,8 @@
-"""Reading what a proof needs from the stored tree: at most some 500 hashes a level, in one query."""
+"""Reading what a proof needs from the stored tree: at most some 500 hashes a level and leaf, in one query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow, dict_row
@@ -12,8 +13,9 @@ from checkpoints.errors import EventNotFound, NotInTheTree, SizeUnfit, TreeDamag
 from checkpoints.merkle import complete_root, split
 from checkpoints.proofs import Span, Subtree, consistency_spans, fold, inclusion_root, inclusion_spans, needed
 
-_LEAF = """
-SELECT l.index, e.leaf FROM audit_events e LEFT JOIN audit_leaves l ON l.seq = e.seq WHERE e.id = %s
+_LEAVES = """
+SELECT e.id, l.index, e.leaf FROM audit_events e LEFT JOIN audit_leaves l ON l.seq = e.seq
+WHERE e.id = ANY(%s)
 """
 _SIGNED = "SELECT size, root, note FROM audit_heads WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1"
 _SIGNED_OVER = """
@@ -99,20 +101,35 @@ async def prove_inclusion(tx: Transaction, event_id: str, size: int | None = Non
         NotInTheTree: it still waits for the tree, which takes a second or so.
         SizeUnfit: the tree is not that large yet, or was so before the event came.
     """
+    return (await prove_inclusions(tx, [event_id], size))[0]
+
+
+async def prove_inclusions(
+    tx: Transaction, event_ids: Sequence[str], size: int | None = None
+) -> list[Inclusion]:
+    """The same of several events in one tree, in their order, whose hashes are read all at once."""
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
-        row = await (await cursor.execute(_LEAF, (event_id,))).fetchone()
-        if row is None:
+        rows = await (await cursor.execute(_LEAVES, [list(event_ids)])).fetchall()
+        leaves = {row["id"]: row for row in rows}
+        if leaves.keys() != set(event_ids):
             raise EventNotFound
-        if row["index"] is None:
+        if any(row["index"] is None for row in rows):
             raise NotInTheTree
         size = await _fit(cursor, size)
-        if size <= row["index"]:
-            raise SizeUnfit(f"the event is leaf {row['index']}: a tree of {size} leaves does not have it")
-        path = await _folded(cursor, inclusion_spans(row["index"], size))
-    index, leaf = row["index"], bytes(row["leaf"])
-    root = inclusion_root(leaf=leaf, index=index, size=size, path=path)
+        for row in rows:
+            if size <= row["index"]:
+                raise SizeUnfit(f"the event is leaf {row['index']}: a tree of {size} leaves does not have it")
+        paths = [inclusion_spans(leaves[one]["index"], size) for one in event_ids]
+        folded = iter(await _folded(cursor, [span for path in paths for span in path]))
+    told = zip(event_ids, paths, strict=True)
+    return [_inclusion(leaves[one], size, list(islice(folded, len(path)))) for one, path in told]
+
+
+def _inclusion(leaf: DictRow, size: int, path: list[bytes]) -> Inclusion:
+    index, own = leaf["index"], bytes(leaf["leaf"])
+    root = inclusion_root(leaf=own, index=index, size=size, path=path)
     assert root is not None
-    return Inclusion(index=index, size=size, leaf=leaf, root=root, path=path)
+    return Inclusion(index=index, size=size, leaf=own, root=root, path=path)
 
 
 async def prove_consistency(tx: Transaction, first: int, second: int | None = None) -> Consistency:

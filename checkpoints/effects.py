@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from checkpoints import schema
 from checkpoints.audit import Event, append_events
+from checkpoints.columns import one_of
 from checkpoints.database import Transaction
 from checkpoints.grants import Grant, Use, require_used, standing_grant, use_grant
 from checkpoints.halts import SessionHalts, Subject, require_none, share_halts
@@ -87,7 +88,7 @@ async def deeds_in_doubt(tx: Transaction, case_ids: Collection[str]) -> list[Eff
     e = schema.effects.c
     columns = [e[name] for name in EffectRow.__dataclass_fields__]
     doubtful = e.state.in_([EffectState.INTENDED, EffectState.UNKNOWN])
-    query = select(*columns).where(e.case_id.in_(case_ids), doubtful).order_by(e.intended_at, e.key)
+    query = select(*columns).where(one_of(e.case_id, case_ids), doubtful).order_by(e.intended_at, e.key)
     return [_effect(row._asdict()) for row in (await tx.sql.execute(query)).all()]
 
 

@@ -19,6 +19,15 @@ class LogKeyUnfit(CheckpointsError):
     """The file of the log's key cannot be used."""
 
 
+def signer_in(home: Path, configured: Path | None) -> Signer:
+    """The signer whose key is configured, which must be there, else the one at home, made if there is none.
+
+    Raises:
+        LogKeyUnfit: the key is not there, or cannot be used.
+    """
+    return signer_at(home / "log.key") if configured is None else read_signer(configured)
+
+
 def signer_at(path: Path) -> Signer:
     """The signer whose key is at this path, made if there is none.
 

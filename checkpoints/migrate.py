@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -83,6 +84,7 @@ async def require_migrated(database: Database) -> None:
             raise DatabaseUnusable(f"this role may not use {', '.join(out_of_reach)}: {_OTHER_ROLE}")
 
 
+@cache
 def newest_revision() -> str:
     """The revision this version of the code is written for."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()

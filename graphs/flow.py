@@ -117,7 +117,7 @@ class Flow:
     def built(self) -> Builder:
         """The uncompiled graph; whoever runs it compiles it with a checkpointer."""
         for end in ENDS:
-            self.graph.add_node(end, held(leave(end)))
+            self.graph.add_node(end, held(leave(end)), input_schema=CaseState)
             self.graph.add_edge(end, END)
         for old, name in self._was.items():
             self._lead(old, name)
@@ -127,14 +127,14 @@ class Flow:
         self.graph.add_node("stuck", held(stuck(again)))
         self.graph.add_conditional_edges("stuck", *retry(again, otherwise="escalated"))
         for exception in EXCEPTIONS:
-            self.graph.add_node(exception, held(leave(exception)))
+            self.graph.add_node(exception, held(leave(exception)), input_schema=CaseState)
             self.graph.add_edge(exception, "stuck")
         return self.graph
 
     def _lead(self, name: str, like: str) -> None:
         """Add a step of this name that does what another one does, and leads where that one leads."""
         to, otherwise = self._to[like]
-        self.graph.add_node(name, held(self._nodes[like]))
+        self.graph.add_node(name, held(self._nodes[like]), input_schema=CaseState)
         if isinstance(to, str):
             self.graph.add_edge(name, to)
         else:
@@ -155,7 +155,7 @@ def signed_lane(name: str, propose: Node, *tools: str) -> Node:
         "do": (listed(execute, tools), {"changed": "judge", DONE: END}),
     }
     for step, (node, to) in nodes.items():
-        steps.add_node(step, held(node))
+        steps.add_node(step, held(node), input_schema=CaseState)
         steps.add_conditional_edges(step, *route(to, otherwise=END))
     steps.add_edge(START, "propose")
     return lane(name, steps)

@@ -21,6 +21,8 @@ OURS = "template_countersign"
 SANDBOX = "template_sandbox"
 REVISIONS = [one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 """All revisions of our tables, the first one first."""
+_SEND_OUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+_LOOK_AGAIN_SECONDS = 0.002
 
 
 async def make_templates(postgres: EmbeddedPostgres, as_of: datetime) -> None:
@@ -64,6 +66,7 @@ async def clone(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]
         try:
             yield _url(postgres, name, template)
         finally:
+            await _left(connection, name)
             await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -85,6 +88,12 @@ async def tamper(url: str, *statements: str) -> None:
         for statement in statements:
             cursor = await connection.execute(statement.encode())
             assert cursor.rowcount > 0, f"this changes nothing: {statement}"
+
+
+async def _left(connection: psycopg.AsyncConnection[Any], name: str) -> None:
+    """Send everybody out of a database, and wait until they are: DROP would look ten times a second."""
+    while await (await connection.execute(_SEND_OUT, (name,))).fetchone():  # noqa: ASYNC110 - of the server's
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def _fresh(connection: psycopg.AsyncConnection[Any], template: str) -> str:

@@ -14,7 +14,7 @@ async def main() -> None:
     clock = SharedClock(Path(os.environ[FOLDER]) / "clock")
     async with (
         open_parts(Settings.from_environment(), clock=clock) as parts,
-        serving(parts, host="127.0.0.1", port=int(os.environ["PORT"])),
+        serving(parts, host=os.environ["ADDRESS"], port=int(os.environ["PORT"])),
     ):
         print("ready", flush=True)
         await until_signal()

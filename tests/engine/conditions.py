@@ -21,10 +21,12 @@ FOLDER = "COUNTERSIGN_TEST_CONDITIONS"
 """The environment variable by which a process learns under which conditions it lives."""
 SLOW_SECONDS = 0.15
 HANG = asyncio.Event()
+GIVEN_UP_SECONDS = 2.0
+"""After which a call that hangs has timed out. One that does not has much longer: its machine may be busy."""
 Weather = Mapping[str, Mapping[str, float]]
 """By tool, or `*` for all others, how likely each failure is: `{"payments.refund": {"drops": 1.0}}`."""
 FAILURES = ("hangs", "fails", "drops", "slow")
-"""Never answers; refuses the connection; does the deed and drops the connection; is slow, but in time."""
+"""Times out; refuses the connection; does the deed and drops the connection; is slow, but in time."""
 
 
 @dataclass(slots=True)
@@ -128,7 +130,8 @@ def under(skies: Skies, tool: Tool, patience: timedelta) -> Tool:
 async def _meet(failure: str | None) -> None:
     match failure:
         case "hangs":
-            await HANG.wait()
+            await asyncio.sleep(GIVEN_UP_SECONDS)
+            raise TimeoutError  # as the registry's own clock does
         case "fails":
             raise ConnectionRefusedError
         case "slow":

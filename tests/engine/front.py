@@ -74,5 +74,5 @@ class Front:
 async def front(plant: Plant) -> AsyncIterator[Front]:
     """The front of a plant."""
     limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(base_url=plant.url, trust_env=False, timeout=10, limits=limits) as http:
+    async with httpx.AsyncClient(base_url=plant.url, trust_env=False, timeout=60, limits=limits) as http:
         yield Front(http, plant.tokens)

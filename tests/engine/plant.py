@@ -22,7 +22,7 @@ from graphs.settings import Settings
 from tests.databases import OURS, SANDBOX, as_owner, copied, make_templates
 from tests.engine.conditions import AS_OF, FOLDER, SharedClock, Skies
 from tests.engine.nursery import Child, Nursery, nursery
-from tests.engine.processes import free_port, until
+from tests.engine.processes import free_port, own_address, until
 
 Row = dict[str, Any]
 PAUSE_SECONDS = 0.2
@@ -99,6 +99,7 @@ class Plant:
     clock: SharedClock
     skies: Skies
     tokens: Mapping[str, str]
+    address: str
     port: int
     api: Keeper
     workers: list[Keeper] = field(default_factory=list)
@@ -106,7 +107,7 @@ class Plant:
     @property
     def url(self) -> str:
         """Where the API is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def processes(self) -> list[Keeper]:
@@ -165,7 +166,7 @@ class Plant:
 
 @asynccontextmanager
 async def plant(
-    *, workers: int = 2, speed: float = 1.0, seed: int = 0, dead_seconds: float = 2
+    *, workers: int = 2, speed: float = 1.0, seed: int = 0, dead_seconds: float = 5
 ) -> AsyncIterator[Plant]:
     """A plant that is up; its clock runs `speed` times as fast as time does."""
     with tempfile.TemporaryDirectory(prefix="cs-", ignore_cleanup_errors=True) as name:
@@ -193,7 +194,8 @@ async def plant(
                 "COUNTERSIGN_TEST_DEAD_SECONDS": str(dead_seconds),
                 "COUNTERSIGN_TEST_SEED": str(seed),
                 FOLDER: str(folder),
-                "PORT": str(port := free_port()),
+                "ADDRESS": (address := own_address()),
+                "PORT": str(port := free_port(address)),
             }
             made = Plant(
                 server=server,
@@ -202,6 +204,7 @@ async def plant(
                 clock=SharedClock.started(folder / "clock", speed),
                 skies=Skies(folder, seed),
                 tokens=make_people(settings.people_file),
+                address=address,
                 port=port,
                 api=Keeper("api", young, folder / "api.log", environment),
                 workers=[

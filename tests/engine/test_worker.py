@@ -16,6 +16,11 @@ async def line(process: asyncio.subprocess.Process) -> str:
         return (await process.stdout.readline()).decode().strip()
 
 
+async def hearts_have_stopped(house: House) -> None:
+    """Have the workers that there are now counted as dead, as they would be in a while."""
+    await house.rows("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+
+
 async def stands(house: House, case_id: str, status: Status) -> None:
     async def there() -> bool:
         return (await house.case(case_id)).status is status
@@ -38,6 +43,7 @@ async def test_a_killed_worker_loses_nothing_and_pays_once(house: House, setting
         assert await line(first) == "deed done"  # paid, and no answer yet
         first.kill()
         await first.wait()
+    await hearts_have_stopped(house)
     async with worker_process(settings):
         await stands(house, case.id, Status.CLOSED)
 
@@ -54,6 +60,7 @@ async def test_a_frozen_worker_that_thaws_can_write_nothing_more(house: House, s
         assert await line(frozen) == "ready"
         assert await line(frozen) == "deed done"
         frozen.send_signal(signal.SIGSTOP)
+        await hearts_have_stopped(house)
         async with worker_process(settings):
             await stands(house, case.id, Status.CLOSED)
             before = await house.kinds(case.id)

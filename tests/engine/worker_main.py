@@ -20,7 +20,7 @@ from tests.engine.conditions import AS_OF, FOLDER, HANG, SharedClock, Skies, und
 from tools.contract import Tool
 from tools.registry import Registry
 
-PATIENCE = timedelta(seconds=2)
+PATIENCE = timedelta(minutes=1)
 PACE = Pace(
     heartbeat=timedelta(milliseconds=300),
     dead_after=timedelta(seconds=2),

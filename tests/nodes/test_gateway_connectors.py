@@ -54,7 +54,7 @@ def with_refunds(parts: Parts, perform: Perform, **changes: Any) -> Parts:
         async def performed(arguments: Arguments, call: Call) -> Record:
             return await perform(tool, arguments, call)
 
-        return replace(tool, perform=performed, timeout=timedelta(milliseconds=300), **changes)
+        return replace(tool, perform=performed, **changes)
 
     real = parts.registry._real.values()
     registry = Registry([behaving(tool) if tool.name == "payments.refund" else tool for tool in real])
@@ -78,7 +78,8 @@ async def refund_state(house: House, case: Case) -> EffectState:
 async def test_a_failing_connector_leads_to_a_named_state(
     parts: Parts, perform: Perform, state: EffectState, status: Status, refunds: int
 ) -> None:
-    house = House(with_refunds(parts, perform))
+    hasty = {"timeout": timedelta(milliseconds=300)} if perform is times_out else {}
+    house = House(with_refunds(parts, perform, **hasty))
     case = await house.after(SCENE)
 
     assert await refund_state(house, case) is state
