@@ -167,8 +167,8 @@ CONTROLS: list[Mutation] = [
         "graphs/electorate.py",
         (
             "whoever opened a case, proposed or edited signs nothing",
-            "return frozenset({self.eyes_of(actor) for actor in actors} | editors | actors)",
-            "return frozenset()",
+            "involved = self._involved(frozenset(actors)) | editors[review.case_id]",
+            "involved = frozenset()",
             (*WHO_TESTS, f"{STORIES}/test_edits.py", f"{STORIES}/test_accounts.py"),
         ),
     ),
