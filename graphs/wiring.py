@@ -7,10 +7,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-
-from uuid_utils.compat import uuid7
 
 from checkpoints.application_role import Standing
 from checkpoints.audit import Event
@@ -22,6 +20,7 @@ from checkpoints.queue import Queue, queue_app
 from graphs.addresses import addresses, bring_up, warned
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
+from graphs.clock import Clock, Ids, new_id, utc_now
 from graphs.closed_world import require_closed
 from graphs.companies import Company, sandbox_company
 from graphs.configuration import ConfigurationRecord, settled
@@ -56,8 +55,6 @@ from tools.contract import Tool
 from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
 
-Clock = Callable[[], datetime]
-Ids = Callable[[], str]
 Chance = Callable[[], float]
 
 
@@ -114,16 +111,6 @@ class Parts:
     def workflow_of(self, event_type: str) -> Workflow | None:
         """The workflow that an event of this type starts."""
         return next((w for w in self.workflows.values() if w.event_type == event_type), None)
-
-
-def utc_now() -> datetime:
-    """The time, UTC-aware."""
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """A UUID version 7: unique, and sorted by the time it was made."""
-    return str(uuid7())
 
 
 @asynccontextmanager
