@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
-from checkpoints import schema
+from checkpoints import setup_schema
 from checkpoints.database import Transaction
 
 
@@ -38,7 +38,7 @@ class Admission:
     ended_at: datetime | None = None
 
 
-_TABLE = schema.tool_admissions
+_TABLE = setup_schema.tool_admissions
 _COLUMNS = [_TABLE.c[name] for name in Admission.__dataclass_fields__]
 
 

@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from checkpoints import schema
+from checkpoints import setup_schema
 from checkpoints.database import Transaction
 from checkpoints.errors import RuleTableNotFound
 from checkpoints.pages import Page, keyset
@@ -55,12 +55,12 @@ class StoredTable:
 
 
 _DRAFTED = "SELECT digest, drafted_by, drafted_eyes FROM rule_tables WHERE digest = ANY(%s)"
-_COLUMNS = [schema.rule_tables.c[name] for name in StoredTable.__dataclass_fields__]
+_COLUMNS = [setup_schema.rule_tables.c[name] for name in StoredTable.__dataclass_fields__]
 
 
 async def tables_in_force(tx: Transaction, workflow: str) -> dict[str, str]:
     """By tool, the digest of the table in force."""
-    c = schema.rule_tables.c
+    c = setup_schema.rule_tables.c
     query = select(c.tool, c.digest).where(c.workflow == workflow, c.state == TableState.IN_FORCE)
     return {row.tool: row.digest for row in await tx.sql.execute(query)}
 
@@ -69,7 +69,7 @@ async def table_in_force(
     tx: Transaction, workflow: str, tool: str, *, lock: bool = False
 ) -> StoredTable | None:
     """The table in force, locked until the transaction ends if asked."""
-    c = schema.rule_tables.c
+    c = setup_schema.rule_tables.c
     query = select(*_COLUMNS).where(c.workflow == workflow, c.tool == tool, c.state == TableState.IN_FORCE)
     row = (await tx.sql.execute(query.with_for_update() if lock else query)).first()
     return None if row is None else _table(row)
@@ -77,7 +77,7 @@ async def table_in_force(
 
 async def stored_tables(tx: Transaction) -> tuple[set[str], set[tuple[str, str]]]:
     """The digests of all versions that were ever stored, and of which workflow's tools one is in force."""
-    c = schema.rule_tables.c
+    c = setup_schema.rule_tables.c
     rows = (await tx.sql.execute(select(c.digest, c.workflow, c.tool, c.state))).all()
     in_force = {(row.workflow, row.tool) for row in rows if row.state == TableState.IN_FORCE}
     return {row.digest for row in rows}, in_force
@@ -88,14 +88,16 @@ async def add_tables(tx: Transaction, tables: Sequence[StoredTable]) -> set[str]
     if not tables:
         return set()
     values = [{name: getattr(table, name) for name in StoredTable.__dataclass_fields__} for table in tables]
-    query = insert(schema.rule_tables).on_conflict_do_nothing().returning(schema.rule_tables.c.digest)
+    query = (
+        insert(setup_schema.rule_tables).on_conflict_do_nothing().returning(setup_schema.rule_tables.c.digest)
+    )
     rows = await tx.sql.execute(query, values)
     return {row.digest for row in rows}
 
 
 async def find_table(tx: Transaction, digest: str, *, lock: bool = False) -> StoredTable | None:
     """The version with this digest, if it was ever stored; locked until the transaction ends if asked."""
-    query = select(*_COLUMNS).where(schema.rule_tables.c.digest == digest)
+    query = select(*_COLUMNS).where(setup_schema.rule_tables.c.digest == digest)
     row = (await tx.sql.execute(query.with_for_update() if lock else query)).first()
     return None if row is None else _table(row)
 
@@ -119,7 +121,7 @@ async def list_tables(
     tx: Transaction, *, limit: int, after: str | None = None, state: TableState | None = None
 ) -> Page[StoredTable]:
     """A page of versions, newest first; raises UnknownCursor."""
-    c = schema.rule_tables.c
+    c = setup_schema.rule_tables.c
     query = select(*_COLUMNS)
     if state is not None:
         query = query.where(c.state == state)
@@ -130,16 +132,16 @@ async def list_tables(
 async def add_table(tx: Transaction, table: StoredTable) -> bool:
     """Store a version; returns False if the digest, or the version's name, is taken."""
     values = {name: getattr(table, name) for name in StoredTable.__dataclass_fields__}
-    query = insert(schema.rule_tables).values(values).on_conflict_do_nothing()
-    return (await tx.sql.execute(query.returning(schema.rule_tables.c.digest))).first() is not None
+    query = insert(setup_schema.rule_tables).values(values).on_conflict_do_nothing()
+    return (await tx.sql.execute(query.returning(setup_schema.rule_tables.c.digest))).first() is not None
 
 
 async def move_table(
     tx: Transaction, digest: str, before: TableState, after: TableState, decided: Mapping[str, Any]
 ) -> bool:
     """Set a version's state if it is still `before`; returns whether it was."""
-    c = schema.rule_tables.c
-    query = update(schema.rule_tables).where(c.digest == digest, c.state == before)
+    c = setup_schema.rule_tables.c
+    query = update(setup_schema.rule_tables).where(c.digest == digest, c.state == before)
     moved = await tx.sql.execute(query.values(state=after, **decided).returning(c.digest))
     return moved.first() is not None
 

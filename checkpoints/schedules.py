@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from checkpoints import schema
+from checkpoints import setup_schema
 from checkpoints.database import Transaction
 from checkpoints.errors import ScheduleNameTaken, ScheduleNotFound
 
@@ -59,7 +59,7 @@ class Schedule:
         return f"/schedules/{self.id}"
 
 
-_TABLE = schema.schedules
+_TABLE = setup_schema.schedules
 _COLUMNS = [_TABLE.c[name] for name in Schedule.__dataclass_fields__]
 
 

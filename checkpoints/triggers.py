@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 
-from checkpoints import schema
+from checkpoints import setup_schema
 from checkpoints.database import Transaction
 
 _MINE = "SELECT pg_try_advisory_xact_lock(hashtextextended('countersign trigger ' || %s, 0)) AS mine"
@@ -38,7 +38,7 @@ class TriggerState:
     reason_at: datetime | None = None
 
 
-_TABLE = schema.triggers
+_TABLE = setup_schema.triggers
 _COLUMNS = [_TABLE.c[name] for name in TriggerState.__dataclass_fields__]
 
 

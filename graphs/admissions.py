@@ -209,14 +209,7 @@ class Admissions:
         raise NotEligible("no role of yours admits tools from outside (admits: true)")
 
     def _event(self, kind: str, principal: Principal, **data: Any) -> Event:
-        return Event(
-            id=self.parts.ids(),
-            case_id=None,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data=data,
-        )
+        return self.parts.event(kind, principal.actor, data)
 
 
 def _uses(workflow: Workflow, tool: str) -> bool:

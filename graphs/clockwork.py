@@ -132,4 +132,4 @@ def may_schedule(workflow: Workflow, principal: Principal) -> bool:
 def schedule_event(parts: Parts, kind: str, schedule: Schedule, actor: str, **data: Any) -> Event:
     """An event about a schedule."""
     named = {"schedule": schedule.id, "name": schedule.name, "workflow": schedule.workflow}
-    return Event(id=parts.ids(), case_id=None, kind=kind, actor=actor, at=parts.clock(), data=named | data)
+    return parts.event(kind, actor, named | data)

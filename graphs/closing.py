@@ -174,11 +174,4 @@ def ruling_of(parts: Parts, review: Review) -> Ruling:
 
 def review_event(parts: Parts, review: Review, kind: str, actor: str, **data: Any) -> Event:
     """An event of a review."""
-    return Event(
-        id=parts.ids(),
-        case_id=review.case_id,
-        kind=kind,
-        actor=actor,
-        at=parts.clock(),
-        data={"review": review.id, **data},
-    )
+    return parts.event(kind, actor, {"review": review.id, **data}, case_id=review.case_id)

@@ -98,12 +98,8 @@ class Lending:
 
     async def _deny(self, principal: Principal, why: str, **data: str) -> None:
         async with self.parts.database.transaction() as tx:
-            await tell(tx, self._told("delegation.denied", principal, {"why": why, **data}))
+            await tell(tx, self.parts.event("delegation.denied", principal.actor, {"why": why, **data}))
 
     def _event(self, kind: str, delegation: Delegation, principal: Principal, **data: Any) -> Event:
         named = {"delegation": delegation.id, "to": delegation.to_person, "workflow": delegation.workflow}
-        return self._told(kind, principal, named | data)
-
-    def _told(self, kind: str, principal: Principal, data: dict[str, Any]) -> Event:
-        now = self.parts.clock()
-        return Event(id=self.parts.ids(), case_id=None, kind=kind, actor=principal.actor, at=now, data=data)
+        return self.parts.event(kind, principal.actor, named | data)

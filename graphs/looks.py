@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
-from checkpoints.audit import Event, tell
+from checkpoints.audit import tell
 from checkpoints.database import Transaction
 from checkpoints.triggers import TriggerState, hold_trigger, keep_trigger
 from graphs.backoff import wait_after
@@ -134,4 +134,4 @@ async def _stand_still(
 
 async def _tell(tx: Transaction, parts: Parts, kind: str, trigger: Trigger, reason: str | None) -> None:
     data = {"trigger": trigger.name, "workflow": trigger.workflow, "reason": reason}
-    await tell(tx, Event(id=parts.ids(), case_id=None, kind=kind, actor=ACTOR, at=parts.clock(), data=data))
+    await tell(tx, parts.event(kind, ACTOR, data))

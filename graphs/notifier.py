@@ -125,18 +125,12 @@ class Notifier:
                 await tell(tx, self._event(f"notice.{state}", delivery, ACTOR))
 
     def _event(self, kind: str, delivery: Delivery, actor: str) -> Event:
-        return Event(
-            id=self.parts.ids(),
-            case_id=delivery.case_id,
-            kind=kind,
-            actor=actor,
-            at=self.parts.clock(),
-            data={
-                "notice": delivery.id,
-                "tells": delivery.kind,
-                "review": delivery.review_id,
-                "channel": delivery.channel,
-                "recipient": delivery.recipient,
-                "attempts": delivery.attempts,
-            },
-        )
+        told = {
+            "notice": delivery.id,
+            "tells": delivery.kind,
+            "review": delivery.review_id,
+            "channel": delivery.channel,
+            "recipient": delivery.recipient,
+            "attempts": delivery.attempts,
+        }
+        return self.parts.event(kind, actor, told, case_id=delivery.case_id)

@@ -181,9 +181,7 @@ class PersonalData:
         )
 
     def _event(self, case_id: str, kind: str, actor: str, **data: Any) -> Event:
-        return Event(
-            id=self.parts.ids(), case_id=case_id, kind=kind, actor=actor, at=self.parts.clock(), data=data
-        )
+        return self.parts.event(kind, actor, data, case_id=case_id)
 
 
 async def opened(

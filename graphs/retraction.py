@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from graphs.kit import Judged
 from nodes.action import Proposal
 from nodes.facts import Fact, Facts
 from nodes.records import Records
@@ -31,6 +32,16 @@ def retraction_facts(
         "within_window": within_window(records, now),
         "stands": on_record(arguments["reply_id"] in held, "ticket.replies", now),
     }
+
+
+RETRACTION = Judged(
+    tool="tickets.retract_reply",
+    file="retraction.yaml",
+    facts=RetractionFacts,
+    gather=retraction_facts,
+    own={"reply_id": "undo.reply_id"},
+)
+"""Taking back a reply, by the table of this name beside each such workflow."""
 
 
 def within_window(records: Records, now: datetime) -> Fact:

@@ -154,14 +154,7 @@ class Rollbacks:
         await tell(tx, self._event("rollback.denied", principal, case_id))
 
     def _event(self, kind: str, principal: Principal, case_id: str | None, **data: Any) -> Event:
-        return Event(
-            id=self.parts.ids(),
-            case_id=case_id,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data=data,
-        )
+        return self.parts.event(kind, principal.actor, data, case_id=case_id)
 
 
 def may_roll_back(parts: Parts, workflow: str, principal: Principal) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checkpoints.audit import Event, tell
+from checkpoints.audit import tell
 from checkpoints.database import Transaction
 from checkpoints.rule_tables import StoredTable, TableState, get_table, move_table, table_in_force
 from graphs.closing import NotEligible
@@ -112,14 +112,7 @@ class RuleChanges:
         return self._not_keeper(workflow, draft.tool, principal)
 
     async def _deny(self, principal: Principal, kind: str, why: str, **data: str) -> None:
-        denied = Event(
-            id=self.parts.ids(),
-            case_id=None,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data={"why": why, **data},
-        )
+        denied = self.parts.event(kind, principal.actor, {"why": why, **data})
         async with self.parts.database.transaction() as tx:
             await tell(tx, denied)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from checkpoints.audit import Event, tell
+from checkpoints.audit import tell
 from checkpoints.schedules import (
     Missed,
     Schedule,
@@ -157,14 +157,7 @@ class Schedules:
         raise NotEligible("no role of yours lets cases begin by the clock (schedules: true)")
 
     async def _deny(self, principal: Principal, data: dict[str, str]) -> None:
-        denied = Event(
-            id=self.parts.ids(),
-            case_id=None,
-            kind="schedule.denied",
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data=data,
-        )
+        denied = self.parts.event("schedule.denied", principal.actor, data)
         async with self.parts.database.transaction() as tx:
             await tell(tx, denied)
 

@@ -259,14 +259,7 @@ class WaysOut:
             raise NotAnOwner(f"nobody looks after cases as {to!r}; there are {', '.join(sorted(owners))}")
 
     def _event(self, case: Case, kind: str, principal: Principal, data: Mapping[str, Any]) -> Event:
-        return Event(
-            id=self.parts.ids(),
-            case_id=case.id,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data=dict(data),
-        )
+        return self.parts.event(kind, principal.actor, data, case_id=case.id)
 
 
 def _unsaid(doubtful: list[EffectRow]) -> str:

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable, Container, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from checkpoints.application_role import Standing
+from checkpoints.audit import Event
 from checkpoints.database import Database, open_database
 from checkpoints.log_key import read_signer, signer_at
 from checkpoints.migrate import require_migrated
@@ -96,6 +98,11 @@ class Parts:
     def configuration(self) -> ConfigurationRecord:
         """What tells the log how Countersign is configured."""
         return ConfigurationRecord(self.database, self.people, self.clock, self.ids)
+
+    def event(self, kind: str, actor: str, data: Mapping[str, Any], *, case_id: str | None = None) -> Event:
+        """An event that happens now; without a case it belongs to none."""
+        at = self.clock()
+        return Event(id=self.ids(), case_id=case_id, kind=kind, actor=actor, at=at, data=dict(data))
 
     async def renew_tools(self) -> None:
         """Let the registry have the tools from outside that are admitted now, by whichever process."""

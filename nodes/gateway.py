@@ -194,18 +194,7 @@ class Gateway:
             intended_at=self.clock(),
             undoes=judgement.proposal.undoes or None,
         )
-        intent = tell(
-            "effect.intended",
-            key=effect.key,
-            tool=effect.tool,
-            grant=grant.id,
-            review=grant.review_id,
-            basis=grant.basis,
-            issued_at=grant.issued_at.isoformat(),
-            used_at=effect.intended_at.isoformat(),
-            stage="execution",
-            **judgement.to_json(),
-        )
+        intent = tell("effect.intended", **_intent(effect, grant), **judgement.to_json())
         try:
             begun = await self._intended(grant, effect, intent, judgement.proposal)
         except GrantUnusable:
@@ -226,3 +215,17 @@ class Gateway:
         spender = Spender(case_id=effect.case_id, workflow=workflow.name, agent=effect.proposer)
         moved = spending(workflow.limits, spender, money, effect.intended_at)
         return await self.ledger.intend(grant, effect, intent, workflow=workflow.name, spending=moved)
+
+
+def _intent(effect: EffectRow, grant: Grant) -> Json:
+    """What is told of a deed that is about to be done: which it is, and on which right."""
+    return {
+        "stage": "execution",
+        "key": effect.key,
+        "tool": effect.tool,
+        "grant": grant.id,
+        "review": grant.review_id,
+        "basis": grant.basis,
+        "issued_at": grant.issued_at.isoformat(),
+        "used_at": effect.intended_at.isoformat(),
+    }

@@ -10,7 +10,8 @@ from nodes.agent import AgentUncertain, said
 from nodes.context import Context
 from nodes.flags import flagged
 from nodes.records import Records, Said
-from nodes.rules import Outcome
+from nodes.rules import Outcome, Verdict
+from nodes.shapes import Json
 from nodes.state import CaseState
 from nodes.story import Story
 
@@ -30,17 +31,7 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
         "flags": flagged({**records, **await _said(context, state)}) if asked else [],
         "due": {"seconds": int(then.due.total_seconds()), "working": then.working},
         "hold": int(then.hold.total_seconds()),
-        "ladder": [
-            {
-                "role": rung.role,
-                "people": rung.people,
-                "stage": rung.stage,
-                "asked": rung.role,
-                "above": list(then.above),
-                "why": judgement.verdict.says,
-            }
-            for rung in then.steps
-        ],
+        "ladder": _ladder(judgement.verdict),
     }
     update: CaseState = {
         "verdict": verdict,
@@ -51,6 +42,21 @@ async def weigh(state: CaseState, runtime: Runtime[Context]) -> CaseState:
     if judgement.verdict.outcome in {Outcome.REFUSE, Outcome.INVESTIGATE}:
         update["result"] = {"reason": then.reason, "owner": then.owner}
     return update
+
+
+def _ladder(verdict: Verdict) -> list[Json]:
+    """Whom the rules ask, rung by rung, as a review keeps it."""
+    return [
+        {
+            "role": rung.role,
+            "people": rung.people,
+            "stage": rung.stage,
+            "asked": rung.role,
+            "above": list(verdict.then.above),
+            "why": verdict.says,
+        }
+        for rung in verdict.then.steps
+    ]
 
 
 async def _said(context: Context, state: CaseState) -> Records:

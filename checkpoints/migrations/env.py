@@ -2,10 +2,11 @@
 
 from alembic import context
 
-from checkpoints import record_schema, schema
+from checkpoints import limit_schema, record_schema, schema, setup_schema
 from checkpoints.columns import metadata
 
-assert {schema.cases.name, record_schema.audit_events.name} <= metadata.tables.keys()  # both are compared
+of_each = (schema.cases, record_schema.audit_events, limit_schema.halts, setup_schema.rule_tables)
+assert {table.name for table in of_each} <= metadata.tables.keys()  # all are compared
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,

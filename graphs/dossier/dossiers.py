@@ -73,14 +73,7 @@ class Dossiers:
 
     def _event(self, kind: str, principal: Principal, **data: Any) -> Event:
         """An event that is none of the case's own, or each export would change the next."""
-        return Event(
-            id=self.parts.ids(),
-            case_id=None,
-            kind=kind,
-            actor=principal.actor,
-            at=self.parts.clock(),
-            data=data,
-        )
+        return self.parts.event(kind, principal.actor, data)
 
 
 def _last(placed: Sequence[Placed]) -> int:

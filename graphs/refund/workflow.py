@@ -22,7 +22,7 @@ from graphs.refund.records import (
     reply_facts,
 )
 from graphs.refund.undoing import ReversalFacts, reversal_facts
-from graphs.retraction import RetractionFacts, retraction_facts
+from graphs.retraction import RETRACTION
 from nodes.records import Source, WindowStart
 from nodes.shapes import Json
 from nodes.windows import Subject
@@ -101,13 +101,7 @@ KIT = Kit(
             own={name: f"undo.{name}" for name in ("refund_id", "amount_minor", "currency")},
             amount=_amount,
         ),
-        Judged(
-            tool="tickets.retract_reply",
-            file="retraction.yaml",
-            facts=RetractionFacts,
-            gather=retraction_facts,
-            own={"reply_id": "undo.reply_id"},
-        ),
+        RETRACTION,
     ),
     agents={
         "triage": Mind(Triage, triage_playbook),

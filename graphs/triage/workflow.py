@@ -1,7 +1,7 @@
 """The triage workflow: its event, records, rules, roles and graph, put together."""
 
 from graphs.kit import Judged, Kit, Mind
-from graphs.retraction import RetractionFacts, retraction_facts
+from graphs.retraction import RETRACTION
 from graphs.triage.agents import Classification, Resolution, classifier_playbook, resolver_playbook
 from graphs.triage.answers import DERIVED, derive
 from graphs.triage.facts import ReplyFacts, reply_facts
@@ -49,13 +49,7 @@ KIT = Kit(
             hears=("classifier", "resolver"),
             said={"body": ("resolver",)},
         ),
-        Judged(
-            tool="tickets.retract_reply",
-            file="retraction.yaml",
-            facts=RetractionFacts,
-            gather=retraction_facts,
-            own={"reply_id": "undo.reply_id"},
-        ),
+        RETRACTION,
     ),
     agents={
         "classifier": Mind(Classification, classifier_playbook),

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from checkpoints import limit_schema, record_schema, schema
+from checkpoints import limit_schema, record_schema, schema, setup_schema
 from checkpoints.cases import Status, get_case
 from checkpoints.columns import metadata
 from checkpoints.database import open_database
@@ -129,7 +129,8 @@ def key_of(table: str) -> list[str]:
 
 
 def differences(connection: Connection) -> list[object]:
-    known = {schema.cases.name, record_schema.audit_events.name, limit_schema.halts.name}
+    several = (schema.cases, record_schema.audit_events, limit_schema.halts, setup_schema.schedules)
+    known = {table.name for table in several}
     assert known <= metadata.tables.keys()
     options = {"include_name": lambda name, _kind, _parents: not str(name).startswith(FOREIGN)}
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))

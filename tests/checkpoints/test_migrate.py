@@ -12,7 +12,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, MetaData
 
 from checkpoints import database as databases
-from checkpoints import limit_schema, record_schema, schema
+from checkpoints import limit_schema, record_schema, schema, setup_schema
 from checkpoints.cases import get_case
 from checkpoints.columns import metadata
 from checkpoints.database import drop_database, open_database
@@ -43,8 +43,9 @@ def differences(connection: Connection) -> list[object]:
 
 
 def every_kind() -> MetaData:
-    """The tables of the work, of the record and of limits."""
-    known = {schema.cases.name, record_schema.audit_events.name, limit_schema.halts.name}
+    """The tables of the work, of the record, of limits and of what is set up."""
+    several = (schema.cases, record_schema.audit_events, limit_schema.halts, setup_schema.schedules)
+    known = {table.name for table in several}
     assert known <= metadata.tables.keys()
     return metadata
 
