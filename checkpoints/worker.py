@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import psycopg
 from procrastinate import App, BaseRetryStrategy, RetryDecision, job_context, jobs, retry
@@ -81,6 +83,30 @@ class SegmentRetry(BaseRetryStrategy):
 
 class OwnedJobsWorker(Worker):
     """A worker that completes a job only while it is still its own, and then even if a line breaks."""
+
+    def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
+        """Show life and listen for jobs, also again after the database was away.
+
+        Procrastinate looks after these until the first has ended. The one for periodic tasks ends at once, as
+        there are none: a worker would count as dead, or only look for jobs now and then.
+        """
+        listen = partial(
+            self.app.job_manager.listen_for_jobs,
+            on_notification=self._handle_notification,
+            queues=self.queues,
+        )
+        tasks = (self._update_heartbeat, self._poll_jobs_to_abort, listen)
+        return [asyncio.create_task(self._kept_up(task)) for task in tasks]
+
+    async def _kept_up(self, task: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await task()
+            except ConnectorException as error:
+                if self._stop_event.is_set():
+                    raise
+                logger.warning("a worker shows life and listens again: %s", type(error.__cause__).__name__)
+                await _pause(self._stop_event)
 
     async def _persist_job_status(
         self,
