@@ -113,10 +113,9 @@ def may_call(principal: Principal | None, route: str) -> Permit:
     return PERMISSIONS.decide(roles_at_the_door(principal), Verb.CALL, route)
 
 
-def get_parts(request: Request) -> Parts:
-    """The parts this application runs on."""
-    parts: Parts = request.app.state.parts
-    return parts
+async def get_parts(request: Request) -> Parts:
+    """The parts this application runs on; a coroutine, since FastAPI gives others a thread of their own."""
+    return _parts(request)
 
 
 async def require_access(request: Request) -> None:
@@ -136,15 +135,20 @@ async def require_access(request: Request) -> None:
     principal = await _authenticated(request, route.name)
     rates.require_principal(principal.actor)
     if not may_call(principal, route.name).allowed:
-        await _record_denial(get_parts(request), principal, route.name)
+        await _record_denial(_parts(request), principal, route.name)
         raise Forbidden
     request.state.principal = principal
 
 
-def get_caller(request: Request) -> Principal:
+async def get_caller(request: Request) -> Principal:
     """Whom `require_access` let through; a route that is open to all has none."""
     principal: Principal = request.state.principal
     return principal
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
 
 
 async def _authenticated(request: Request, route: str) -> Principal:
@@ -153,7 +157,7 @@ async def _authenticated(request: Request, route: str) -> Principal:
         raise Unauthenticated
     arrivals: Arrivals = request.app.state.arrivals
     try:
-        principal = get_parts(request).people.principal(token.strip())
+        principal = _parts(request).people.principal(token.strip())
     except UnknownToken as error:
         await arrivals.refused(error, route)
         raise Unauthenticated(str(error)) from error

@@ -30,7 +30,7 @@ from api import (
 from api.access import require_access
 from api.arrivals import Arrivals
 from api.bodies import LimitBodies
-from api.errors import PROBLEMS, body_too_large, handle_errors
+from api.errors import PROBLEMS, body_too_large, body_too_late, handle_errors
 from api.rates import Buckets, Rates
 from api.stream import Live
 from api.traffic import CountRequests
@@ -74,7 +74,7 @@ def _application(parts: Parts, routers: Iterable[APIRouter]) -> FastAPI:
     )
     for router in routers:
         app.include_router(router)
-    app.add_middleware(LimitBodies, refusal=body_too_large)
+    app.add_middleware(LimitBodies, refusal=body_too_large, late=body_too_late)
     app.add_middleware(CountRequests, meter=parts.meter)
     handle_errors(app)
     return app

@@ -1,10 +1,14 @@
 """Bodies: how large they may be, and of which type."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.connections import PATIENCE
 
 LARGEST_BODY = 1024 * 1024
 """Bytes; a body of more is refused while it is being read."""
@@ -22,11 +26,19 @@ def require_json(request: Request) -> None:
 
 
 class LimitBodies:
-    """ASGI middleware that reads a body up to the limit, whatever its header says."""
+    """ASGI middleware that reads a body up to the limit, whatever its header says, if it comes in time."""
 
-    def __init__(self, app: ASGIApp, refusal: Callable[[], Response]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        refusal: Callable[[], Response],
+        late: Callable[[], Response],
+        patience: timedelta = PATIENCE,
+    ) -> None:
         self._app = app
         self._refusal = refusal
+        self._late = late
+        self._patience = patience.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the whole body on at once, or answer with the refusal."""
@@ -36,18 +48,31 @@ class LimitBodies:
         if _announced(scope) > LARGEST_BODY:
             await self._refusal()(scope, receive, send)
             return
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            if len(body) > LARGEST_BODY:
-                await self._refusal()(scope, receive, send)
-                return
-            if not message.get("more_body", False):
-                break
-        await self._app(scope, _replayed(bytes(body), receive), send)
+        try:
+            async with asyncio.timeout(self._patience):
+                body = await _whole(receive)
+        except TimeoutError:
+            await self._late()(scope, receive, send)
+            return
+        if body is None:
+            return
+        if len(body) > LARGEST_BODY:
+            await self._refusal()(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body, receive), send)
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The body, of one that is too long no more than shows it; None if the caller has hung up."""
+    body = bytearray()
+    while len(body) <= LARGEST_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
 
 
 def _announced(scope: Scope) -> int:

@@ -12,7 +12,7 @@ from checkpoints.audit import timeline
 from checkpoints.cases import Status
 from checkpoints.effects import effects_of
 from checkpoints.errors import UnknownCursor
-from checkpoints.reviews import list_reviews
+from checkpoints.review_queue import Filter, Sort, list_queue
 from nodes.judge import VERDICTS
 
 router = APIRouter(tags=["cases"])
@@ -43,7 +43,8 @@ async def get_case(parts: TheParts, _caller: Caller, case_id: Id) -> CaseDetail:
     """One case with its event, reviews and deeds."""
     async with parts.database.transaction() as tx:
         case = await cases.get_case(tx, case_id)
-        reviews = await list_reviews(tx, limit=MOST_ROWS, case_id=case_id)
+        of_it = Filter(case_id=case_id, status=None)
+        reviews = await list_queue(tx, of_it, sort=Sort.NEWEST, limit=MOST_ROWS)
         return CaseDetail.whole(case, reviews.items, await effects_of(tx, case_id))
 
 

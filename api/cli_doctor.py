@@ -4,8 +4,9 @@ from typing import Any
 
 import typer
 
-from api.cli_run import Json, start, utc_now
+from api.cli_run import Json, start
 from api.show import as_json, complain, console, finding_table, say
+from graphs.clock import utc_now
 from graphs.settings import Settings
 
 

@@ -148,8 +148,8 @@ async def _with_switch(settings: Settings, deed: "Callable[[Switch], Awaitable[J
     from checkpoints.queue import Queue, queue_app
     from graphs.addresses import addresses
     from graphs.catalogue import find_kits
+    from graphs.clock import new_id, utc_now
     from graphs.halting import Switch
-    from graphs.wiring import new_id, utc_now
 
     workflows = {kit.name: kit.workflow() for kit in find_kits(settings.workflows)}
     async with addresses(settings) as where, open_database(where.ours) as database:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli_dossier import is_dossier, report_dossier
-from api.cli_run import Json, start, utc_now
+from api.cli_run import Json, start
 from api.show import as_json, complain, say
+from graphs.clock import utc_now
 from graphs.settings import Settings
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli_run import utc_now
 from api.show import say
+from graphs.clock import utc_now
 from graphs.settings import Settings
 
 people = typer.Typer(no_args_is_help=True, help="Who may come in: people and services of the people file.")

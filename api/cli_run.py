@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -17,11 +16,6 @@ Url = Annotated[str, typer.Option(envvar="COUNTERSIGN_URL", help="Where the API 
 Token = Annotated[str, typer.Option(envvar="COUNTERSIGN_TOKEN", help="Your token.", show_default=False)]
 T = TypeVar("T")
 LOCAL = "http://127.0.0.1:8765"
-
-
-def utc_now() -> datetime:
-    """The time, UTC-aware."""
-    return datetime.now(UTC)
 
 
 def start(deed: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:

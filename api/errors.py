@@ -11,9 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from api.access import Forbidden, Unauthenticated
 from api.bodies import LARGEST_BODY, WrongContentType
+from api.connections import PATIENCE
 from api.rates import TooManyRequests
 from api.reviews import PreconditionMissing
 from api.shapes import ProblemOut
+from api.stream import TooManyStreams
 from checkpoints.errors import (
     AlreadyVoted,
     CaseNotFound,
@@ -37,10 +39,10 @@ from checkpoints.errors import (
     TreeDamaged,
     UnknownCursor,
 )
-from graphs.acts import NothingAbove, NotWaitingForInfo
+from graphs.acts import NothingAbove, NotWaitingForInfo, TooMuchSaid
 from graphs.admissions import ToolNotOffered, ToolUnfit
 from graphs.batches import BatchNotFound, BatchTooLarge, NothingToRollBack
-from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
+from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked, WorkflowNotInstalled
 from graphs.decisions import NothingToOverride, NotInBulk, OverrideRequired
 from graphs.edits import EditRefused, EditUnfit, TooManyEdits
 from graphs.envelope import EventMalformed
@@ -78,6 +80,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     HaltAlreadyReleased: HTTPStatus.CONFLICT,
     HaltUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyStreams: HTTPStatus.TOO_MANY_REQUESTS,
     NoRoom: HTTPStatus.TOO_MANY_REQUESTS,
     CaseUnderWay: HTTPStatus.CONFLICT,
     NotAtRest: HTTPStatus.CONFLICT,
@@ -110,10 +113,12 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     DelegationNotFound: HTTPStatus.NOT_FOUND,
     ReviewClaimed: HTTPStatus.CONFLICT,
     ReviewParked: HTTPStatus.CONFLICT,
+    WorkflowNotInstalled: HTTPStatus.CONFLICT,
     OverrideRequired: HTTPStatus.CONFLICT,
     NothingToOverride: HTTPStatus.CONFLICT,
     NothingAbove: HTTPStatus.CONFLICT,
     NotWaitingForInfo: HTTPStatus.CONFLICT,
+    TooMuchSaid: HTTPStatus.CONFLICT,
     NotInBulk: HTTPStatus.CONFLICT,
     TooManyEdits: HTTPStatus.CONFLICT,
     DeliveryNotFound: HTTPStatus.NOT_FOUND,
@@ -194,6 +199,14 @@ def body_too_large() -> Response:
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", detail)
 
 
+def body_too_late() -> Response:
+    """The answer to a body that has not come in time; whatever else comes of it is not read."""
+    detail = f"the body did not come within {PATIENCE.seconds} s; send it again"
+    answer = problem(HTTPStatus.REQUEST_TIMEOUT, "body-too-late", detail)
+    answer.headers["Connection"] = "close"
+    return answer
+
+
 def handle_errors(app: FastAPI) -> None:
     """Let every error of the table, and FastAPI's own, be answered with a problem document."""
     for error in STATUS:
@@ -215,7 +228,7 @@ async def _known(_request: Request, error: Exception) -> Response:
         fields = _fields([(item["field"], item["problem"]) for item in error.fields])
     detail = _QUIET.get(kind) or str(error) or (kind.__doc__ or "").strip()
     answer = problem(STATUS[kind], _dashed(kind.__name__), detail, reason=reason, fields=fields)
-    if isinstance(error, TooManyRequests | NoRoom):
+    if isinstance(error, TooManyRequests | TooManyStreams | NoRoom):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer
 

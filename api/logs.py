@@ -10,6 +10,8 @@ from types import TracebackType
 
 from graphs.at_work import CASE
 
+logger = logging.getLogger(__name__)
+
 _ROOT = Path(__file__).parents[1]
 _MOST_FRAMES = 12
 
@@ -39,23 +41,36 @@ class Lines(logging.Formatter):
 
 
 def told(error: BaseException) -> list[dict[str, object]]:
-    """An exception and what it came from, innermost cause last: types and places, no messages."""
+    """An exception and what it came from, innermost cause last: types and places, no messages.
+
+    Of a group, each that is in it, with what that came from.
+    """
     chain: list[dict[str, object]] = []
     at: BaseException | None = error
     while at is not None:
         frames = traceback.extract_tb(at.__traceback__)[-_MOST_FRAMES:]
         places = [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
         chain.append({"type": f"{type(at).__module__}.{type(at).__qualname__}", "at": places})
+        if isinstance(at, BaseExceptionGroup):
+            chain += [line for one in at.exceptions for line in told(one)]
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return chain
 
 
 def configure() -> None:
-    """Send every line from warnings up to standard error, in this form, whoever writes it."""
+    """Send every line from warnings up to standard error, in this form, whoever writes it.
+
+    What ends the process unforeseen is written in this form, too.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+    sys.excepthook = _ended
+
+
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logger.critical("this should not happen: the process has ended", exc_info=(kind, error, trace))
 
 
 def _short(filename: str) -> str:

@@ -15,7 +15,7 @@ from checkpoints.errors import CheckpointsError
 from checkpoints.reviews import Review, get_review
 from checkpoints.votes import VoteKind
 from graphs.acts import Acts
-from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked
+from graphs.closing import NotEligible, ReviewClaimed, ReviewExpired, ReviewParked, WorkflowNotInstalled
 from graphs.decisions import Ballot, Decisions, NotInBulk, OverrideRequired
 from graphs.wiring import Parts
 from nodes.permissions import Principal
@@ -31,6 +31,7 @@ _PER_ITEM = (
     ReviewClaimed,
     ReviewExpired,
     ReviewParked,
+    WorkflowNotInstalled,
 )
 """What keeps one item from being decided, and not the others."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from api.shapes import CaseOut, Shape
 from checkpoints.cases import Case
 from checkpoints.effects import EffectRow
+from checkpoints.listed_reviews import ListedReview
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus
 from checkpoints.votes import Vote, VoteKind
 from graphs.edits import Preview
@@ -45,9 +46,9 @@ class ReviewOut(Shape):
     held_until: datetime | None
 
     @classmethod
-    def of(cls, review: Review) -> "ReviewOut":
+    def of(cls, review: ListedReview) -> "ReviewOut":
         """The review's shape."""
-        return cls(**_review_fields(review))
+        return cls.model_validate(review)
 
 
 class VoteOut(Shape):
@@ -90,7 +91,7 @@ class ReviewDetail(ReviewOut):
         """The review as one person sees it; an obstacle keeps them from it whatever they may."""
         still = review.status is ReviewStatus.OPEN
         return cls(
-            **_review_fields(review),
+            **{name: getattr(review, name) for name in ReviewOut.model_fields},
             action=review.action,
             shown=review.shown,
             votes=[VoteOut.model_validate(vote) for vote in votes],
@@ -141,7 +142,7 @@ class PreviewOut(Shape):
 
 
 class CountsOut(Shape):
-    """How much there is to do; `mine` is counted up to a limit, `mine_is_more` says that it was reached."""
+    """How much there is to do; `mine` is counted up to a limit, `mine_is_more` says there may be more."""
 
     open: int
     overdue: int
@@ -205,7 +206,7 @@ class CaseDetail(CaseOut):
     explanation: ExplanationOut | None
 
     @classmethod
-    def whole(cls, case: Case, reviews: list[Review], effects: list[EffectRow]) -> "CaseDetail":
+    def whole(cls, case: Case, reviews: list[ListedReview], effects: list[EffectRow]) -> "CaseDetail":
         """The case with everything that belongs to it."""
         why = explanation(case, effects)
         return cls(
@@ -222,8 +223,3 @@ def _why(review: Review, obstacle: Exception) -> str:
     if review.status is not ReviewStatus.OPEN:
         return f"already {review.status}"
     return str(obstacle) or (type(obstacle).__doc__ or "").strip()
-
-
-def _review_fields(review: Review) -> dict[str, Any]:
-    own = {name: getattr(review, name) for name in ReviewOut.model_fields if hasattr(review, name)}
-    return own | {"arguments": review.action["arguments"]}

@@ -42,7 +42,8 @@ class PreconditionMissing(Exception):
 class ReviewQuery(BaseModel):
     """Which reviews are wanted, in which order; `q` is words that title, ids or arguments contain.
 
-    `role` asks for reviews that wait for this role now, `mine` for those that the caller may decide.
+    `role` asks for reviews that wait for this role now, `mine` for those that the caller may decide: a page
+    of these may be short, and even empty, before the end, where a long row of reviews is for others.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.connections import Impatient
 from api.signals import until_signal
 from api.stream import Live
 from api.worker import run_worker
@@ -45,7 +46,12 @@ async def listening(app: FastAPI, *, host: str, port: int) -> AsyncIterator[str]
     """An application on a socket for as long as the block lasts; yields its address."""
     place = _listen(host, port)
     config = uvicorn.Config(
-        app, lifespan="off", log_level="warning", timeout_graceful_shutdown=_PATIENCE_SECONDS
+        app,
+        http=Impatient,
+        lifespan="off",
+        log_config=None,  # its own would print exceptions with all they say; ours is for the whole process
+        log_level="warning",
+        timeout_graceful_shutdown=_PATIENCE_SECONDS,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[place]))

@@ -22,7 +22,15 @@ HEARTBEAT_SECONDS = 15
 LONGEST_SECONDS = 900
 MOST_WAITING = 200
 """Changes that a slow reader may be behind; then it is told to read the list again."""
+MOST_EACH = 20
+"""Streams of one principal in one process: enough for every window that somebody has open."""
 _RETRY_SECONDS = 1
+
+
+class TooManyStreams(Exception):
+    """So many streams of yours are open already: close one, or share it."""
+
+    seconds = HEARTBEAT_SECONDS
 
 
 @dataclass(slots=True)
@@ -30,17 +38,23 @@ class Live:
     """One listener of this process on the database, and the streams that it feeds."""
 
     parts: Parts
-    streams: set[asyncio.Queue[str | None]] = field(default_factory=set)
+    streams: dict[asyncio.Queue[str | None], str] = field(default_factory=dict)
+    """Each with whose it is."""
     listening: asyncio.Task[None] | None = None
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     lost: bool = False
     ended: bool = False
 
+    def require_room(self, actor: str) -> None:
+        """Raise TooManyStreams if as many of the principal's are open as may be."""
+        if list(self.streams.values()).count(actor) >= MOST_EACH:
+            raise TooManyStreams
+
     @asynccontextmanager
-    async def stream(self) -> AsyncIterator[asyncio.Queue[str | None]]:
+    async def stream(self, actor: str) -> AsyncIterator[asyncio.Queue[str | None]]:
         """A queue of all changes from the moment it is yielded; None in it is the end."""
         queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
-        self.streams.add(queue)
+        self.streams[queue] = actor
         if self.ended:
             _put(queue, None)
         elif self.listening is None:
@@ -49,7 +63,7 @@ class Live:
             await self.heard.wait()
             yield queue
         finally:
-            self.streams.discard(queue)
+            del self.streams[queue]
 
     async def end(self) -> None:
         """End all streams, those that come later too: the process goes down."""
@@ -102,22 +116,23 @@ def _put(queue: asyncio.Queue[str | None], change: str | None) -> None:
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
-async def stream_reviews(request: Request, _parts: TheParts, _caller: Caller) -> StreamingResponse:
+async def stream_reviews(request: Request, _parts: TheParts, caller: Caller) -> StreamingResponse:
     """Ids and versions of reviews as they change: `event: review`, `data: {"id", "version"}`.
 
     What a review says is read with the usual request, so that the usual permissions hold. `{"reload": true}`
     asks to read the whole list again.
     """
     live: Live = request.app.state.live
+    live.require_room(caller.actor)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(live), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(live, caller.actor), media_type="text/event-stream", headers=headers)
 
 
-async def _events(live: Live) -> AsyncIterator[str]:
+async def _events(live: Live, actor: str) -> AsyncIterator[str]:
     """The stream, for a while: the reader comes again by itself, and is asked for its token again."""
     clock = asyncio.get_running_loop()
     ends = clock.time() + LONGEST_SECONDS
-    async with live.stream() as queue:
+    async with live.stream(actor) as queue:
         yield "retry: 1000\n\n"
         while clock.time() < ends:
             try:

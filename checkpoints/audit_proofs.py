@@ -1,7 +1,8 @@
-"""Reading what a proof needs from the stored tree: at most some 500 hashes a level, in one query."""
+"""Reading what a proof needs from the stored tree: at most some 500 hashes a level and leaf, in one query."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow, dict_row
@@ -9,11 +10,12 @@ from psycopg.rows import DictRow, dict_row
 from checkpoints.audit_tree import LEVEL_BITS
 from checkpoints.database import Transaction
 from checkpoints.errors import EventNotFound, NotInTheTree, SizeUnfit, TreeDamaged
-from checkpoints.merkle import complete_root
+from checkpoints.merkle import complete_root, split
 from checkpoints.proofs import Span, Subtree, consistency_spans, fold, inclusion_root, inclusion_spans, needed
 
-_LEAF = """
-SELECT l.index, e.leaf FROM audit_events e LEFT JOIN audit_leaves l ON l.seq = e.seq WHERE e.id = %s
+_LEAVES = """
+SELECT e.id, l.index, e.leaf FROM audit_events e LEFT JOIN audit_leaves l ON l.seq = e.seq
+WHERE e.id = ANY(%s)
 """
 _SIGNED = "SELECT size, root, note FROM audit_heads WHERE note IS NOT NULL ORDER BY size DESC LIMIT 1"
 _SIGNED_OVER = """
@@ -24,17 +26,22 @@ _HASHES = """
 WITH wanted AS (
     SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS range (level, first, last)
 )
-SELECT 0 AS level, one.index, one.hash FROM wanted w CROSS JOIN LATERAL (
-    SELECT l.index, l.leaf AS hash FROM audit_leaves l
-    WHERE w.level = 0 AND l.index BETWEEN w.first AND w.last ORDER BY l.index LIMIT 256
-) one
+SELECT w.level, w.first, w.last, (
+    SELECT string_agg(one.hash, '' ORDER BY one.index) FROM (
+        SELECT l.index, l.leaf AS hash FROM audit_leaves l
+        WHERE l.index BETWEEN w.first AND w.last ORDER BY l.index LIMIT 256
+    ) one
+) AS hashes FROM wanted w WHERE w.level = 0
 UNION ALL
-SELECT w.level, one.index, one.hash FROM wanted w CROSS JOIN LATERAL (
-    SELECT n.index, n.hash FROM audit_nodes n
-    WHERE n.level = w.level AND n.index BETWEEN w.first AND w.last ORDER BY n.index LIMIT 256
-) one
+SELECT w.level, w.first, w.last, (
+    SELECT string_agg(one.hash, '' ORDER BY one.index) FROM (
+        SELECT n.index, n.hash FROM audit_nodes n
+        WHERE n.level = w.level AND n.index BETWEEN w.first AND w.last ORDER BY n.index LIMIT 256
+    ) one
+) FROM wanted w WHERE w.level > 0
 """
-# The limit is never reached; it keeps the planner on the index even where the tables were never analyzed.
+# A range comes as one row, its hashes end to end. The limit is never reached; it keeps the planner on the
+# index even where the tables were never analyzed.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,20 +101,35 @@ async def prove_inclusion(tx: Transaction, event_id: str, size: int | None = Non
         NotInTheTree: it still waits for the tree, which takes a second or so.
         SizeUnfit: the tree is not that large yet, or was so before the event came.
     """
+    return (await prove_inclusions(tx, [event_id], size))[0]
+
+
+async def prove_inclusions(
+    tx: Transaction, event_ids: Sequence[str], size: int | None = None
+) -> list[Inclusion]:
+    """The same of several events in one tree, in their order, whose hashes are read all at once."""
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
-        row = await (await cursor.execute(_LEAF, (event_id,))).fetchone()
-        if row is None:
+        rows = await (await cursor.execute(_LEAVES, [list(event_ids)])).fetchall()
+        leaves = {row["id"]: row for row in rows}
+        if leaves.keys() != set(event_ids):
             raise EventNotFound
-        if row["index"] is None:
+        if any(row["index"] is None for row in rows):
             raise NotInTheTree
         size = await _fit(cursor, size)
-        if size <= row["index"]:
-            raise SizeUnfit(f"the event is leaf {row['index']}: a tree of {size} leaves does not have it")
-        path = await _folded(cursor, inclusion_spans(row["index"], size))
-    index, leaf = row["index"], bytes(row["leaf"])
-    root = inclusion_root(leaf=leaf, index=index, size=size, path=path)
+        for row in rows:
+            if size <= row["index"]:
+                raise SizeUnfit(f"the event is leaf {row['index']}: a tree of {size} leaves does not have it")
+        paths = [inclusion_spans(leaves[one]["index"], size) for one in event_ids]
+        folded = iter(await _folded(cursor, [span for path in paths for span in path]))
+    told = zip(event_ids, paths, strict=True)
+    return [_inclusion(leaves[one], size, list(islice(folded, len(path)))) for one, path in told]
+
+
+def _inclusion(leaf: DictRow, size: int, path: list[bytes]) -> Inclusion:
+    index, own = leaf["index"], bytes(leaf["leaf"])
+    root = inclusion_root(leaf=own, index=index, size=size, path=path)
     assert root is not None
-    return Inclusion(index=index, size=size, leaf=leaf, root=root, path=path)
+    return Inclusion(index=index, size=size, leaf=own, root=root, path=path)
 
 
 async def prove_consistency(tx: Transaction, first: int, second: int | None = None) -> Consistency:
@@ -138,11 +160,8 @@ async def _folded(cursor: AsyncCursor[DictRow], spans: Sequence[Span]) -> list[b
     ranges = [_range(subtree) for subtree in subtrees]
     columns = [[one[place] for one in ranges] for place in range(3)]
     rows = await (await cursor.execute(_HASHES, columns, binary=True)).fetchall()
-    kept = {(row["level"], row["index"]): row["hash"] for row in rows}
-    try:
-        return fold(spans, {subtree: _root(subtree, kept) for subtree in subtrees})
-    except KeyError as error:
-        raise TreeDamaged from error
+    kept = {(row["level"], row["first"], row["last"]): row["hashes"] or b"" for row in rows}
+    return fold(spans, {subtree: _root(subtree, kept) for subtree in subtrees})
 
 
 def _range(subtree: Subtree) -> tuple[int, int, int]:
@@ -151,6 +170,10 @@ def _range(subtree: Subtree) -> tuple[int, int, int]:
     return level, subtree.index << rest, (subtree.index + 1 << rest) - 1
 
 
-def _root(subtree: Subtree, kept: dict[tuple[int, int], bytes]) -> bytes:
+def _root(subtree: Subtree, kept: Mapping[tuple[int, int, int], bytes]) -> bytes:
+    """The root of a subtree from the stored hashes below it; raises TreeDamaged if one is not there."""
     level, first, last = _range(subtree)
-    return complete_root([kept[level, index] for index in range(first, last + 1)])
+    hashes = split(kept[level, first, last])
+    if len(hashes) != last - first + 1:
+        raise TreeDamaged
+    return complete_root(hashes)

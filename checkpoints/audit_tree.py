@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 from checkpoints.audit import append_events
 from checkpoints.event import SIGNING_BEGAN, Event
-from checkpoints.merkle import Frontier, complete_root
+from checkpoints.merkle import Frontier, complete_root, split
 from checkpoints.notes import Signer
 
 _SEQUENCER = "SELECT pg_try_advisory_xact_lock(hashtextextended('countersign audit sequencer', 0)) AS mine"
@@ -42,7 +42,6 @@ FAN_OUT = 1 << LEVEL_BITS
 """How many nodes of a level, or leaves, one of the next level is over."""
 _BATCH = 1000
 _NODES_AT_ONCE = 64
-_HASH_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,9 +79,8 @@ async def _newest(cursor: AsyncCursor[DictRow]) -> _Grown:
     head = await (await cursor.execute(_HEAD)).fetchone()
     if head is None:
         return _Grown(frontier=Frontier(), at=None, signed=False)
-    peaks = bytes(head["peaks"])
-    split = tuple(peaks[at : at + _HASH_BYTES] for at in range(0, len(peaks), _HASH_BYTES))
-    return _Grown(frontier=Frontier(head["size"], split), at=head["at"], signed=head["signed"])
+    peaks = tuple(split(bytes(head["peaks"])))
+    return _Grown(frontier=Frontier(head["size"], peaks), at=head["at"], signed=head["signed"])
 
 
 async def _add_leaves(

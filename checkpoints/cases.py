@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from psycopg.rows import dict_row
 from sqlalchemy import Row, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -46,6 +47,7 @@ INFO_REQUESTED = "info_requested"
 """The reason of a case that waits for information that a reviewer has asked for: it waits with its review."""
 
 
+_ASKED = "SELECT id, opened_by, rollback FROM cases WHERE id = ANY(%s)"
 _TO_BEGIN = "SELECT workflow, count(*) FROM cases WHERE status = 'received' GROUP BY workflow"
 
 
@@ -145,6 +147,13 @@ async def get_cases(tx: Transaction, case_ids: Sequence[str]) -> dict[str, Case]
     """The cases with these ids, by id."""
     rows = await tx.sql.execute(select(*_COLUMNS).where(schema.cases.c.id.in_(case_ids)))
     return {row.id: _case(row) for row in rows}
+
+
+async def asked_in(tx: Transaction, case_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By case, what says who asked for it: of its row `{opened_by, rollback}`."""
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        rows = await (await cursor.execute(_ASKED, [list(case_ids)])).fetchall()
+    return {row["id"]: row for row in rows}
 
 
 async def list_cases(

@@ -1,7 +1,9 @@
 """What all our tables are made of: the metadata that collects them, and their usual columns."""
 
-from sqlalchemy import Column, DateTime, ForeignKey, MetaData, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from collections.abc import Collection
+
+from sqlalchemy import Column, ColumnElement, DateTime, ForeignKey, MetaData, Text, any_, cast
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -31,3 +33,8 @@ def json_column(name: str, *, nullable: bool = False) -> Column[object]:
 def case_column(*, nullable: bool = False) -> Column[str]:
     """The case that a row belongs to."""
     return Column("case_id", Text, ForeignKey("cases.id"), nullable=nullable)
+
+
+def one_of(column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
+    """Whether a text is one of these: by one parameter, so that the statement is the same for any number."""
+    return column == any_(cast(list(values), ARRAY(Text)))

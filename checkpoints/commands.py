@@ -55,6 +55,11 @@ UPDATE cases c SET status = 'waiting_review', updated_at = %s
 WHERE c.id = %s AND c.status IN ('received', 'running', 'approved', 'executed') AND EXISTS (
     SELECT 1 FROM reviews r WHERE r.case_id = c.id AND r.kind = 'gate' AND r.status = 'open')
 """
+_CRASHED = """
+UPDATE commands o SET crashes = o.crashes + 1, crashed_head = c.head, crashes_of_head =
+    CASE WHEN o.crashed_head IS NOT DISTINCT FROM c.head THEN o.crashes_of_head + 1 ELSE 1 END
+FROM cases c WHERE c.id = o.case_id AND o.id = %s AND o.done_at IS NULL RETURNING o.crashes_of_head
+"""
 _CLOSE = "UPDATE commands SET done_at = %s, outcome = %s WHERE id = %s AND done_at IS NULL"
 _DUE = """
 SELECT id FROM commands c WHERE done_at IS NULL AND (run_at IS NULL OR run_at <= %s) AND NOT EXISTS (
@@ -116,10 +121,13 @@ async def drop_commands(tx: Transaction, case_id: str, outcome: str, at: datetim
 
 
 async def count_crash(tx: Transaction, command_id: str) -> int:
-    """Add one to the command's crashes; returns how many there are now."""
-    c = schema.commands.c
-    query = update(schema.commands).where(c.id == command_id).values(crashes=c.crashes + 1)
-    return int((await tx.sql.execute(query.returning(c.crashes))).scalar_one())
+    """Add one to an open command's crashes.
+
+    Returns:
+        How many there were since its case last came further, 0 if the command was carried out.
+    """
+    row = await (await tx.driver.execute(_CRASHED, (command_id,))).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 async def open_command(session: Session, command_id: str) -> tuple[Command, Case] | None:

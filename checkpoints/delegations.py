@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.rows import class_row
 from sqlalchemy import Row, func, insert, or_, select, update
 
 from checkpoints import schema
@@ -38,6 +39,11 @@ class Delegation:
         return in_time and self.workflow in {None, workflow}
 
 
+_LENT = """
+SELECT * FROM delegations
+WHERE to_person = %(to)s AND revoked_at IS NULL AND starts_at <= %(at)s AND ends_at > %(at)s
+ORDER BY created_at, id
+"""
 _COLUMNS = [schema.delegations.c[name] for name in Delegation.__dataclass_fields__]
 
 
@@ -66,11 +72,8 @@ async def delegations_of(tx: Transaction, actor: str) -> list[Delegation]:
 
 async def delegations_to(tx: Transaction, actor: str, at: datetime) -> list[Delegation]:
     """What is lent to somebody at this time."""
-    d = schema.delegations.c
-    query = select(*_COLUMNS).where(
-        d.to_person == actor, d.revoked_at.is_(None), d.starts_at <= at, d.ends_at > at
-    )
-    return [_delegation(row) for row in (await tx.sql.execute(query.order_by(d.created_at, d.id))).all()]
+    async with tx.driver.cursor(row_factory=class_row(Delegation)) as cursor:
+        return await (await cursor.execute(_LENT, {"to": actor, "at": at})).fetchall()
 
 
 async def standing_of(tx: Transaction, actor: str, at: datetime) -> int:

@@ -1,4 +1,4 @@
-"""The ledger: grants, each the right to run one action once, and the effects that used them."""
+"""The ledger: deeds, each from its intent to how it ended, under the grant that it used up."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -11,12 +11,13 @@ from uuid import NAMESPACE_OID, uuid5
 from psycopg import AsyncCursor, Rollback
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from checkpoints import schema
 from checkpoints.audit import Event, append_events
+from checkpoints.columns import one_of
 from checkpoints.database import Transaction
-from checkpoints.errors import GrantUnusable
+from checkpoints.grants import Grant, Use, require_used, standing_grant, use_grant
 from checkpoints.halts import SessionHalts, Subject, require_none, share_halts
 from checkpoints.session import Session
 from checkpoints.usage import Spending, require_within, spend
@@ -30,29 +31,6 @@ class EffectState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     UNDONE = "undone"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Grant:
-    """The right to run the action with this digest once, until it expires.
-
-    Attributes:
-        basis: `{"rules": …}` for an automatic grant, `{"people": […]}` for one that was voted.
-        usable_from: not to be used before; until then the decision can be taken back, and it is `revoked_at`.
-    """
-
-    id: str
-    case_id: str
-    review_id: str | None
-    proposal_id: str
-    digest: str
-    action: dict[str, Any]
-    basis: dict[str, Any]
-    issued_at: datetime
-    expires_at: datetime
-    used_at: datetime | None = None
-    usable_from: datetime | None = None
-    revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,23 +54,6 @@ class EffectRow:
     undoes: str | None = None
 
 
-_INSERT_GRANT = """
-INSERT INTO grants (id, case_id, review_id, proposal_id, digest, action, basis, issued_at, expires_at)
-VALUES (%(id)s, %(case_id)s, %(review_id)s, %(proposal_id)s, %(digest)s, %(action)s, %(basis)s,
-        %(issued_at)s, %(expires_at)s)
-"""
-_USE_GRANT = """
-WITH live AS (
-    SELECT id FROM cases WHERE id = %(case_id)s AND status <> 'cancelled'
-       AND NOT (status = 'closed' AND reason IS NOT DISTINCT FROM 'resolved_by_hand')
-    FOR SHARE  -- whoever ends the case meanwhile waits, or is waited for
-)
-UPDATE grants SET used_at = %(at)s
-WHERE case_id IN (SELECT id FROM live) AND id = %(id)s AND case_id = %(case_id)s AND digest = %(digest)s
-  AND used_at IS NULL AND expires_at > %(at)s
-  AND revoked_at IS NULL AND (usable_from IS NULL OR usable_from <= %(at)s)
-RETURNING id
-"""
 _INTEND = """
 INSERT INTO effects (key, case_id, grant_id, proposer, tool, tool_version, arguments, digest, state,
                      intended_at, undoes)
@@ -114,18 +75,6 @@ RETURNING key
 """
 
 
-async def add_grant(tx: Transaction, grant: Grant) -> None:
-    """Store the grant that a decision gives."""
-    await tx.sql.execute(insert(schema.grants).values(asdict(grant)))
-
-
-async def revoke_grant(tx: Transaction, review_id: str, at: datetime) -> bool:
-    """Make the grant of a review unusable for ever; False if it is used already, or there is none."""
-    g = schema.grants.c
-    query = update(schema.grants).where(g.review_id == review_id, g.used_at.is_(None), g.revoked_at.is_(None))
-    return (await tx.sql.execute(query.values(revoked_at=at).returning(g.id))).first() is not None
-
-
 async def effects_of(tx: Transaction, case_id: str) -> list[EffectRow]:
     """All deeds of a case, in the order they were intended."""
     e = schema.effects.c
@@ -139,7 +88,7 @@ async def deeds_in_doubt(tx: Transaction, case_ids: Collection[str]) -> list[Eff
     e = schema.effects.c
     columns = [e[name] for name in EffectRow.__dataclass_fields__]
     doubtful = e.state.in_([EffectState.INTENDED, EffectState.UNKNOWN])
-    query = select(*columns).where(e.case_id.in_(case_ids), doubtful).order_by(e.intended_at, e.key)
+    query = select(*columns).where(one_of(e.case_id, case_ids), doubtful).order_by(e.intended_at, e.key)
     return [_effect(row._asdict()) for row in (await tx.sql.execute(query)).all()]
 
 
@@ -181,10 +130,8 @@ class SessionLedger:
 
     async def grant_for(self, case_id: str, review_id: str) -> Grant | None:
         """The grant that the approval of this review gave, used or not."""
-        query = "SELECT * FROM grants WHERE case_id = %s AND review_id = %s AND revoked_at IS NULL"
         async with self.session.asking() as cursor:
-            row = await (await cursor.execute(query, (case_id, review_id))).fetchone()
-        return None if row is None else Grant(**row)
+            return await standing_grant(cursor, case_id, review_id)
 
     @asynccontextmanager
     async def alone(self, what: str) -> AsyncIterator[None]:
@@ -220,10 +167,8 @@ class SessionLedger:
         """
         async with self.session.trial() as trial:
             halts = await share_halts(trial, _subject(workflow, effect))
-            if grant.review_id is None:
-                await trial.execute(_INSERT_GRANT, _row(grant))
-            use = {"id": grant.id, "case_id": effect.case_id, "digest": effect.digest}
-            used = await trial.execute(_USE_GRANT, use | {"at": effect.intended_at})
+            use = Use(case_id=effect.case_id, digest=effect.digest, at=effect.intended_at)
+            used = await use_grant(trial, grant, use)
             intended = await trial.execute(_INTEND, _row(effect))
             known = await trial.execute(_KNOWN, (effect.key,))
             spent = spending and await spend(trial, effect.key, spending, effect.intended_at)
@@ -232,8 +177,7 @@ class SessionLedger:
             await require_none(halts)
             if await intended.fetchone() is None and await known.fetchone() is not None:
                 raise Rollback
-            if await used.fetchone() is None:
-                raise GrantUnusable
+            await require_used(used)
             if spending and spent:
                 await require_within(spent, spending)
             return True
@@ -300,8 +244,8 @@ async def _written(cursor: AsyncCursor[DictRow], query: str, values: dict[str, A
     return await cursor.fetchone() is not None
 
 
-def _row(value: Grant | EffectRow) -> dict[str, Any]:
-    return {name: Jsonb(item) if isinstance(item, dict) else item for name, item in asdict(value).items()}
+def _row(effect: EffectRow) -> dict[str, Any]:
+    return asdict(effect) | {"arguments": Jsonb(effect.arguments)}
 
 
 def _effect(values: dict[str, Any]) -> EffectRow:

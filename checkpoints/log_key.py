@@ -13,7 +13,6 @@ from checkpoints.errors import CheckpointsError
 from checkpoints.notes import ED25519, Signer, VerifierKey
 
 _PREFIX = "PRIVATE+KEY+"
-_SEED_BYTES = 32
 
 
 class LogKeyUnfit(CheckpointsError):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+HASH_BYTES = len(EMPTY_ROOT)
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -15,6 +16,11 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node: SHA-256(0x01 || left || right), RFC 9162 section 2.1.1."""
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def split(hashes: bytes) -> list[bytes]:
+    """The hashes that were put end to end."""
+    return [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
 
 
 def complete_root(hashes: Sequence[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from checkpoints.database import Database, Transaction
 from checkpoints.queue import Queue
 
 MOST_CRASHES = 5
+"""So often a case may kill its workers from one and the same step; it may be that step that does it."""
 ORPHANED_AFTER = timedelta(minutes=1)
 _OWNER = "operations"
 

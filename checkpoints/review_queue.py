@@ -3,11 +3,12 @@
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg.rows import dict_row
 from sqlalchemy import ColumnElement, Select, cast, false, func, or_, select, tuple_
@@ -17,8 +18,11 @@ from checkpoints import schema
 from checkpoints.database import Transaction
 from checkpoints.derived import MARKS
 from checkpoints.errors import UnknownCursor
+from checkpoints.listed_reviews import AT_STAKE, LISTED, ListedReview, Stake, listed_of, stake_of
 from checkpoints.pages import Page
-from checkpoints.reviews import Review, ReviewKind, ReviewStatus, review_of
+from checkpoints.reviews import ReviewKind, ReviewStatus
+
+T = TypeVar("T", ListedReview, Stake)
 
 
 class Sort(StrEnum):
@@ -60,7 +64,6 @@ class Filter:
     opened_before: datetime | None = None
 
 
-_COLUMNS = [schema.reviews.c[name] for name in Review.__dataclass_fields__]
 _C = schema.reviews.c
 _KEYS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
     Sort.NEWEST: (_C.opened_at, True),
@@ -74,33 +77,47 @@ _LARGEST_KEY = 2**63 - 1
 _BETWEEN = str.maketrans(dict.fromkeys(MARKS, " "))
 _LONGEST = 200
 _COUNTS = """
-SELECT count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
+SELECT risk, workflow, count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
        count(*) FILTER (WHERE paused_at IS NOT NULL) AS waiting_info,
        count(*) FILTER (WHERE claimed_until > %(now)s) AS claimed
-FROM reviews WHERE status = 'open'
+FROM reviews WHERE status = 'open' GROUP BY risk, workflow ORDER BY risk, workflow
 """
-_BY = "SELECT {0} AS name, count(*) AS open FROM reviews WHERE status = 'open' GROUP BY 1 ORDER BY 1"
 
 
 async def list_queue(
     tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
-) -> Page[Review]:
+) -> Page[ListedReview]:
     """A page of the reviews that are wanted; raises UnknownCursor."""
-    rows = (await tx.sql.execute(queue_query(wanted, sort=sort, limit=limit + 1, after=after))).all()
-    items = [review_of(row) for row in rows[:limit]]
-    return Page(items, cursor_at(items[-1], sort) if len(rows) > limit else None)
+    rows = await tx.sql.execute(queue_query(wanted, sort=sort, limit=limit + 1, after=after))
+    return _page([listed_of(row) for row in rows], limit, sort)
 
 
-def queue_query(wanted: Filter, *, sort: Sort, limit: int, after: str | None) -> Select[Any]:
+async def list_stakes(
+    tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
+) -> Page[Stake]:
+    """The same reviews, with no more of each than says who may sign it; raises UnknownCursor."""
+    query = queue_query(wanted, sort=sort, limit=limit + 1, after=after, columns=AT_STAKE)
+    rows = await tx.sql.execute(query)
+    return _page([stake_of(row) for row in rows], limit, sort)
+
+
+def queue_query(
+    wanted: Filter,
+    *,
+    sort: Sort,
+    limit: int,
+    after: str | None,
+    columns: Sequence[ColumnElement[Any]] = LISTED,
+) -> Select[Any]:
     """The first reviews after the cursor, an index serving each order; raises UnknownCursor."""
     key, falls = _KEYS[sort]
-    query = select(*_COLUMNS).where(*_conditions(wanted))
+    query = select(*columns).where(*_conditions(wanted))
     if after is not None:
         query = query.where(_beyond(key, falls=falls, cursor=_decode(after, sort)))
     return _ordered(query, key, falls=falls).limit(limit)
 
 
-def cursor_at(review: Review, sort: Sort) -> str:
+def cursor_at(review: ListedReview | Stake, sort: Sort) -> str:
     """The cursor after which the list goes on behind this review."""
     values = {
         Sort.NEWEST: review.opened_at,
@@ -115,12 +132,22 @@ def cursor_at(review: Review, sort: Sort) -> str:
 async def count_queue(tx: Transaction, now: datetime) -> dict[str, Any]:
     """How many reviews are open, overdue, waiting for information and in hand; and by risk and workflow."""
     async with tx.driver.cursor(row_factory=dict_row) as cursor:
-        counts = await (await cursor.execute(_COUNTS, {"now": now})).fetchone() or {}
-        by: dict[str, Any] = {}
-        for name in ("risk", "workflow"):
-            rows = await (await cursor.execute(_BY.format(name))).fetchall()
-            by[f"by_{name}"] = {row["name"]: row["open"] for row in rows}
-    return dict(counts) | by
+        rows = await (await cursor.execute(_COUNTS, {"now": now})).fetchall()
+    counted: dict[str, Any] = {
+        name: sum(row[name] for row in rows) for name in ("open", "overdue", "waiting_info", "claimed")
+    }
+    for name in ("risk", "workflow"):
+        by: Counter[str] = Counter()
+        for row in rows:
+            by[row[name]] += row["open"]
+        counted[f"by_{name}"] = dict(sorted(by.items()))
+    return counted
+
+
+def _page(found: list[T], limit: int, sort: Sort) -> Page[T]:
+    """The page made of `limit + 1` reviews: the one too many says that there is more."""
+    items = found[:limit]
+    return Page(items, cursor_at(items[-1], sort) if len(found) > limit else None)
 
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:

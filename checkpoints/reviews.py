@@ -101,6 +101,27 @@ class Review:
         """How long a rung has."""
         return timedelta(seconds=self.due_seconds)
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the tool would be called with."""
+        arguments: dict[str, Any] = self.action["arguments"]
+        return arguments
+
+    @property
+    def proposer(self) -> str | None:
+        """Whose proposal it is."""
+        return self.action.get("proposer")
+
+    @property
+    def rules(self) -> str | None:
+        """The digest of the rule table that asks for it."""
+        return (self.action.get("rules") or {}).get("digest")
+
+    @property
+    def signed_by(self) -> list[str] | None:
+        """Whose signatures a look afterwards looks back on."""
+        return self.shown.get("signed_by") if self.kind is ReviewKind.AFTERWARDS else None
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:

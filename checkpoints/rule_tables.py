@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from psycopg.rows import tuple_row
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -53,6 +54,7 @@ class StoredTable:
     decided_at: datetime | None = None
 
 
+_DRAFTED = "SELECT digest, drafted_by, drafted_eyes FROM rule_tables WHERE digest = ANY(%s)"
 _COLUMNS = [schema.rule_tables.c[name] for name in StoredTable.__dataclass_fields__]
 
 
@@ -108,10 +110,9 @@ async def get_table(tx: Transaction, digest: str, *, lock: bool = False) -> Stor
 
 async def authors_of(tx: Transaction, digests: Sequence[str]) -> dict[str, set[str]]:
     """By digest, who drafted a version, as an account and as the human it was then."""
-    c = schema.rule_tables.c
-    columns = select(c.digest, c.drafted_by, c.drafted_eyes)
-    rows = await tx.sql.execute(columns.where(c.digest.in_(digests)))
-    return {row.digest: {row.drafted_by, row.drafted_eyes} for row in rows}
+    async with tx.driver.cursor(row_factory=tuple_row) as cursor:
+        rows = await (await cursor.execute(_DRAFTED, [list(digests)])).fetchall()
+    return {digest: {account, human} for digest, account, human in rows}
 
 
 async def list_tables(

@@ -63,6 +63,8 @@ commands = Table(
     json_column("payload"),
     at_column("created_at", nullable=False),
     Column("crashes", Integer, nullable=False, server_default="0"),
+    text_column("crashed_head", nullable=True),
+    Column("crashes_of_head", Integer, nullable=False, server_default="0"),
     at_column("done_at"),
     text_column("outcome", nullable=True),
     at_column("run_at"),

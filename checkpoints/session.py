@@ -1,6 +1,7 @@
 """The fenced session of a segment: one connection that owns one thread. No session, no write."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from checkpoints.database import NEVER_PREPARE, autocommit
+from checkpoints.database import NEVER_PREPARE, Transaction, autocommit
 from checkpoints.errors import StaleHead, ThreadIsBusy
 from checkpoints.sealing import Opening, Seal, StoredSeal, keep, openings
 from checkpoints.unit import Unit
@@ -21,6 +22,12 @@ from checkpoints.unit import Unit
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0)) AS mine"
 _WAIT = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
+_HOLDS = """
+SELECT 1 FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = %s
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(%s, 0)
+"""
 STALE_HEAD_STATE = "CS001"
 
 
@@ -31,12 +38,15 @@ class Session:
     Attributes:
         behind: the units of steps that are not stored yet; whatever is written next takes them along, first.
         waiting: what was sealed and is not stored yet; it is taken along in the same way.
+        apart: what keeps the tasks of this session apart, by the name of the lock, which the session may take
+            as often as it likes.
     """
 
     connection: AsyncConnection[Any]
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     behind: list[Unit] = field(default_factory=list)
     waiting: dict[str, Opening] = field(default_factory=dict)
+    apart: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncCursor[DictRow]]:
@@ -151,13 +161,14 @@ class Session:
 
     @asynccontextmanager
     async def lock(self, name: str) -> AsyncIterator[None]:
-        """Hold the advisory lock of this name, as soon as no other session does."""
-        try:
-            async with self.turn:
-                await self.connection.execute(_WAIT, (name,))
-            yield
-        finally:
-            await _let_go(self, name)
+        """Hold the advisory lock of this name, as soon as no other session, or task of this one, does."""
+        async with self.apart[name]:
+            try:
+                async with self.turn:
+                    await self.connection.execute(_WAIT, (name,))
+                yield
+            finally:
+                await _let_go(self, name)
 
     async def _undo_what_is_open(self) -> None:
         if self.connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
@@ -186,6 +197,17 @@ async def fence(session: Session, case_id: str) -> AsyncIterator[None]:
         yield
     finally:
         await _let_go(session, case_id)
+
+
+async def require_fence(tx: Transaction, session: Session, case_id: str) -> None:
+    """Hold what is written beside a session, with the case's row locked, to whose the thread is.
+
+    Raises:
+        ThreadIsBusy: the session has lost it, and whoever has it now decides what becomes of the case.
+    """
+    cursor = await tx.driver.execute(_HOLDS, (session.connection.info.backend_pid, case_id))
+    if await cursor.fetchone() is None:
+        raise ThreadIsBusy(f"{case_id} is not this session's any more")
 
 
 @asynccontextmanager

@@ -1,13 +1,14 @@
 """Votes: what people said and did to a review, each once and for ever."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 from sqlalchemy import insert, select
 
 from checkpoints import schema
@@ -70,10 +71,19 @@ class Vote:
 _STORED = tuple(name for name in Vote.__dataclass_fields__ if name != "withdrawn_at")
 _COLUMNS = [*(schema.votes.c[name] for name in _STORED), schema.withdrawals.c.at.label("withdrawn_at")]
 _ALL = schema.votes.outerjoin(schema.withdrawals)
+_SAID = f"""
+SELECT {", ".join(f"v.{name}" for name in _STORED)}, w.at AS withdrawn_at
+FROM votes v LEFT JOIN withdrawals w ON w.vote_id = v.id
+WHERE v.review_id = ANY(%s) ORDER BY v.voted_at, v.id
+"""  # noqa: S608 - fixed words of this file
+_EDITED = """
+SELECT r.case_id, v.humans FROM reviews r JOIN votes v ON v.review_id = r.id
+WHERE r.case_id = ANY(%s) AND v.kind = 'edit'
+"""
 _SPENT = """
-SELECT r.amount_minor, r.currency FROM votes v JOIN reviews r ON r.id = v.review_id
-WHERE %(human)s = ANY(v.humans) AND v.kind = ANY(%(kinds)s) AND v.voted_at > %(since)s
-  AND r.kind = 'gate' AND r.status IN ('open', 'approved') AND r.tool = %(tool)s
+SELECT v.humans, r.tool, r.amount_minor, r.currency FROM votes v JOIN reviews r ON r.id = v.review_id
+WHERE v.humans && %(humans)s AND v.kind = ANY(%(kinds)s) AND v.voted_at > %(since)s
+  AND r.kind = 'gate' AND r.status IN ('open', 'approved') AND r.tool = ANY(%(tools)s)
   AND r.amount_minor IS NOT NULL AND r.id <> %(but)s
   AND NOT EXISTS (SELECT FROM withdrawals w WHERE w.vote_id = v.id)
 """
@@ -88,12 +98,11 @@ async def votes_on(tx: Transaction, review_id: str) -> list[Vote]:
 
 async def votes_on_many(tx: Transaction, review_ids: Sequence[str]) -> dict[str, list[Vote]]:
     """The same for several reviews, by review."""
-    v = schema.votes.c
-    query = select(*_COLUMNS).select_from(_ALL).where(v.review_id.in_(review_ids))
-    query = query.order_by(v.voted_at, v.id)
     found: dict[str, list[Vote]] = {review_id: [] for review_id in review_ids}
-    for row in (await tx.sql.execute(query)).all():
-        found[row.review_id].append(vote_of(row._asdict()))
+    async with tx.driver.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_SAID, [list(found)])
+        for row in await cursor.fetchall():
+            found[row["review_id"]].append(vote_of(row))
     return found
 
 
@@ -115,15 +124,11 @@ async def withdraw_vote(tx: Transaction, vote_id: str, by: str, at: datetime) ->
 
 async def editors_in(tx: Transaction, case_ids: Sequence[str]) -> dict[str, set[str]]:
     """By case, the eyes of whoever edited an action in it."""
-    v, r = schema.votes.c, schema.reviews.c
-    query = (
-        select(r.case_id, v.humans)
-        .join_from(schema.votes, schema.reviews, v.review_id == r.id)
-        .where(r.case_id.in_(case_ids), v.kind == VoteKind.EDIT)
-    )
     found: dict[str, set[str]] = {case_id: set() for case_id in case_ids}
-    for row in (await tx.sql.execute(query)).all():
-        found[row.case_id].update(row.humans)
+    async with tx.driver.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_EDITED, [list(found)])
+        for case_id, humans in await cursor.fetchall():
+            found[case_id].update(humans)
     return found
 
 
@@ -134,10 +139,26 @@ async def approved_by(
 
     A review that was not approved in the end does not count, nor does the one named by `but`.
     """
-    values = {"human": human, "kinds": sorted(APPROVING), "since": since, "tool": tool, "but": but}
+    return (await approved_by_many(connection, [human], tools=[tool], since=since, but=but))[human, tool]
+
+
+async def approved_by_many(
+    connection: AsyncConnection[Any],
+    humans: Collection[str],
+    *,
+    tools: Collection[str],
+    since: datetime,
+    but: str = "",
+) -> dict[tuple[str, str], list[tuple[int, str]]]:
+    """The same for each of these eyes with each of these tools, `(human, tool)`."""
+    asked = {"humans": list(humans), "tools": list(tools), "since": since, "but": but}
+    found: dict[tuple[str, str], list[tuple[int, str]]] = {one: [] for one in product(humans, tools)}
     async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_SPENT, values)
-        return [(minor, currency) for minor, currency in await cursor.fetchall()]
+        await cursor.execute(_SPENT, asked | {"kinds": sorted(APPROVING)})
+        for signed, tool, minor, currency in await cursor.fetchall():
+            for human in set(signed).intersection(humans):
+                found[human, tool].append((minor, currency))
+    return found
 
 
 def vote_of(values: dict[str, Any]) -> Vote:

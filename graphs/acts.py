@@ -36,6 +36,14 @@ INFO_LIFE = timedelta(days=3)
 """How long a review waits for information before it goes back to whoever asked."""
 
 
+MOST_SAID = 200
+"""Votes, questions, answers and remarks on one review: what somebody who comes to it later can still read."""
+
+
+class TooMuchSaid(Exception):
+    """So much was said to this review already: decide it, or hand it up."""
+
+
 class NothingAbove(Exception):
     """There is nobody above the roles that are asked: decide it, or reject it."""
 
@@ -51,10 +59,11 @@ class Acts:
     parts: Parts
 
     async def comment(self, review_id: str, text: str, principal: Principal) -> Review:
-        """Say something about a review; raises ReviewNotFound, NotEligible."""
+        """Say something about a review; raises ReviewNotFound, TooMuchSaid, NotEligible."""
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id, lock=True)
-            refusal = None if principal.kind is Kind.PERSON else NotEligible("only people comment")
+            people = principal.kind is Kind.PERSON
+            refusal = await _full(tx, review) if people else NotEligible("only people comment")
             if refusal is None:
                 await self._say(tx, review, VoteKind.COMMENT, text, principal)
                 await change_review(tx, review.id)
@@ -81,11 +90,11 @@ class Acts:
         """Ask for information: the review and its clock stand still, and it comes back to whoever asked.
 
         Raises:
-            ReviewNotFound, NotEligible, and whatever keeps anybody from acting on it.
+            ReviewNotFound, TooMuchSaid, NotEligible, and whatever keeps anybody from acting on it.
         """
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id, lock=True)
-            refusal = await self._refusal(tx, review, digest, principal)
+            refusal = await self._refusal(tx, review, digest, principal) or await _full(tx, review)
             if refusal is None:
                 now = self.parts.clock()
                 asked_for = await self._say(tx, review, VoteKind.REQUEST_INFO, question, principal)
@@ -246,6 +255,10 @@ class Acts:
 
     def _event(self, review: Review, kind: str, principal: Principal, **data: Any) -> Event:
         return review_event(self.parts, review, kind, principal.actor, **data)
+
+
+async def _full(tx: Transaction, review: Review) -> TooMuchSaid | None:
+    return TooMuchSaid() if len(await votes_on(tx, review.id)) >= MOST_SAID else None
 
 
 def handed_up(ladder: Sequence[Json], votes: Sequence[Vote]) -> list[Json] | None:

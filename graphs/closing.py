@@ -15,6 +15,7 @@ from graphs.wiring import Parts
 from nodes.eligibility import open_rungs
 from nodes.hours import Hours, after
 from nodes.permissions import Principal
+from nodes.workflow import Ruling, Workflow
 
 WORDS = "vote.words"
 """The field under which what people write about reviews is sealed."""
@@ -34,6 +35,10 @@ class ReviewClaimed(Exception):
 
 class ReviewParked(Exception):
     """The review waits for information; it is decided when that has come."""
+
+
+class WorkflowNotInstalled(Exception):
+    """The workflow of this review is not installed here, or does nothing like this any more."""
 
 
 async def unfit(
@@ -148,7 +153,23 @@ def due_from_now(parts: Parts, review: Review) -> dict[str, Any]:
 
 def hours_of(parts: Parts, review: Review) -> Hours | None:
     """The hours in which the time of a review is counted; None is by the clock."""
-    return parts.workflows[review.workflow].hours if review.due_working else None
+    return workflow_of(parts, review).hours if review.due_working else None
+
+
+def workflow_of(parts: Parts, review: Review) -> Workflow:
+    """The workflow that a review is of; raises WorkflowNotInstalled."""
+    workflow = parts.workflows.get(review.workflow)
+    if workflow is None:
+        raise WorkflowNotInstalled
+    return workflow
+
+
+def ruling_of(parts: Parts, review: Review) -> Ruling:
+    """How the action of a review is judged; raises WorkflowNotInstalled."""
+    ruling = workflow_of(parts, review).rulings.get(review.tool)
+    if ruling is None:
+        raise WorkflowNotInstalled
+    return ruling
 
 
 def review_event(parts: Parts, review: Review, kind: str, actor: str, **data: Any) -> Event:

@@ -18,6 +18,7 @@ from checkpoints.canonical import digest
 from checkpoints.database import Database, Transaction
 from checkpoints.rule_tables import tables_in_force
 from graphs.notify import Notify
+from graphs.outside import Outside
 from graphs.people import People, PeopleFileUnfit
 from graphs.trigger_file import Triggers
 from nodes.shapes import Json
@@ -38,6 +39,7 @@ def settled(
     workflows: Mapping[str, Workflow],
     standing: Standing,
     retention: Mapping[str, timedelta],
+    outside: Outside,
 ) -> Json:
     """What does not change while a process runs."""
     return {
@@ -52,6 +54,7 @@ def settled(
         "code": {"version": importlib.metadata.version("countersign"), "digest": code_digest()},
         "retention": {name or "others": f"{kept.days}d" for name, kept in retention.items()},
         "database": {"role": standing.role, "may_alter_log": standing.may_alter_log},
+        "outside": outside.to_json(),
     }
 
 

@@ -9,7 +9,7 @@ from checkpoints.database import Transaction
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, change_review, next_due
 from checkpoints.votes import votes_on
 from graphs.acts import hand_up, handed_up, unpark
-from graphs.closing import close, due_from_now, review_event
+from graphs.closing import WorkflowNotInstalled, close, due_from_now, review_event
 from graphs.wiring import Parts
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,11 @@ class Deadlines:
                 try:
                     async with tx.sql.begin_nested():
                         await self._wake(tx, review, now)
-                except (KeyError, ValueError):  # its workflow or its hours are gone: it holds up no other
+                except (
+                    WorkflowNotInstalled,
+                    KeyError,
+                    ValueError,
+                ):  # its workflow or its hours are gone: it holds up no other
                     logger.exception("nothing can be done about the time of review %s", review.id)
                     failed.add(review.id)
         return most - len(failed)

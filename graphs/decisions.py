@@ -9,8 +9,8 @@ from uuid import NAMESPACE_OID, uuid5
 from checkpoints.audit import tell
 from checkpoints.canonical import digest
 from checkpoints.database import Transaction
-from checkpoints.effects import Grant, add_grant
 from checkpoints.errors import AlreadyVoted
+from checkpoints.grants import Grant, add_grant
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, add_review, get_review
 from checkpoints.votes import APPROVING, DECIDING, Vote, VoteKind, add_vote, votes_on
 from graphs.closing import (

@@ -13,7 +13,15 @@ from checkpoints.reviews import Decision, Review, ReviewKind, ReviewStatus, get_
 from checkpoints.sealing import Seal, StoredSeal, keep_in, tokens_in
 from checkpoints.session import open_session
 from checkpoints.votes import Vote, VoteKind, add_vote, votes_on
-from graphs.closing import NotEligible, close, review_event, sealed_words, unfit
+from graphs.closing import (
+    NotEligible,
+    close,
+    review_event,
+    ruling_of,
+    sealed_words,
+    unfit,
+    workflow_of,
+)
 from graphs.electorate import Electorate
 from graphs.judging import case_state, judge_on
 from graphs.wiring import Parts
@@ -75,11 +83,13 @@ class Edits:
 
         Raises:
             ReviewNotFound.
+            WorkflowNotInstalled: there is nobody to judge it.
             PatchUnfit: the patch does not fit the arguments.
             EditUnfit: the result is not what the tool takes.
         """
         async with self.parts.database.transaction() as tx:
             review = await get_review(tx, review_id)
+            ruling_of(self.parts, review)
             case, votes = await get_case(tx, review.case_id), await votes_on(tx, review_id)
             seal = StoredSeal.within(tx, case.id, case.sealing_key, self.parts.clock)
             plain = await seal.opened(review.action["arguments"])
@@ -108,8 +118,8 @@ class Edits:
         """Put the edited action in the place of the reviewed one: earlier votes fall, others sign it anew.
 
         Raises:
-            ReviewNotFound, PatchUnfit, EditUnfit, EditRefused, TooManyEdits, and whatever keeps somebody from
-            deciding the review; refusals of a person are on the record.
+            ReviewNotFound, WorkflowNotInstalled, PatchUnfit, EditUnfit, EditRefused, TooManyEdits, and
+            whatever keeps somebody from deciding the review; refusals of a person are on the record.
         """
         preview = await self.preview(review_id, patch, principal)
         async with self.parts.database.transaction() as tx:
@@ -156,7 +166,7 @@ class Edits:
         self, case: Case, review: Review, values: Json, votes: Sequence[Vote], seal: Seal
     ) -> Judgement:
         """The edited action as it will be judged, as if the edit were on record."""
-        base = self.parts.workflows[review.workflow]
+        base = workflow_of(self.parts, review)
         workflow = await self.parts.rulebook.workflow(base, case.rules)
         as_if = Decision(
             status=ReviewStatus.SUPERSEDED,
@@ -169,14 +179,13 @@ class Edits:
         async with open_session(self.parts.database.engine) as session:
             session.waiting.update(seal.waiting)
             sealing = session.seal(case.id, case.sealing_key, self.parts.clock)
-            stored = judge_on(self.parts, workflow, session, sealing).decided
+            judge = judge_on(self.parts, workflow, session, sealing)
 
             async def decided(review_id: str) -> Decision | None:
-                return as_if if review_id == review.id else await stored(review_id)
+                return as_if if review_id == review.id else await judge.decided(review_id)
 
-            judge = judge_on(self.parts, workflow, session, sealing, decided)
             proposal = Proposal.from_json(review.shown["proposal"]).with_literals(values)
-            return await judge.judge(case_state(case), proposal)
+            return await replace(judge, decided=decided).judge(case_state(case), proposal)
 
     def _fitting(self, review: Review, arguments: Json) -> Arguments:
         try:
@@ -189,7 +198,7 @@ class Edits:
             raise EditUnfit("the edited arguments are not what the tool takes", fields) from error
 
     def _amount(self, review: Review, arguments: Json) -> Money | None:
-        return self.parts.workflows[review.workflow].rulings[review.tool].money(arguments)
+        return ruling_of(self.parts, review).money(arguments)
 
     def _vote(self, review: Review, patch: Sequence[Json], principal: Principal) -> Vote:
         steps: list[dict[str, Any]] = [dict(step) for step in patch]

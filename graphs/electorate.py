@@ -1,124 +1,194 @@
 """The electorate: who may decide a review now, asked alike by the list, by the vote and by the preview."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from checkpoints.cases import Case, get_cases
+from checkpoints.cases import asked_in
 from checkpoints.database import Transaction
 from checkpoints.delegations import delegations_to
-from checkpoints.reviews import Review
 from checkpoints.rule_tables import authors_of
-from checkpoints.votes import approved_by, editors_in, votes_on_many
+from checkpoints.votes import approved_by_many, editors_in, votes_on_many
 from graphs.wiring import Parts
 from nodes.directory import eyes_of
 from nodes.eligibility import Lent, Question, eligibility
 from nodes.permissions import Eligibility, Permissions, Principal
-from nodes.signers import A_DAY
+from nodes.shapes import Json
+from nodes.signers import A_DAY, asked_by
 from tools.money import Money
+
+
+class Decidable(Protocol):
+    """What eligibility hangs on of a review, be it whole or in a list; each is as `Review` has it."""
+
+    @property
+    def id(self) -> str:
+        """Under which votes on it are found."""
+
+    @property
+    def case_id(self) -> str:
+        """Under which are found who asked for it and who edited it."""
+
+    @property
+    def workflow(self) -> str:
+        """Whose permissions hold."""
+
+    @property
+    def tool(self) -> str:
+        """What would run."""
+
+    @property
+    def ladder(self) -> list[Json]:
+        """Who has to sign."""
+
+    @property
+    def amount_minor(self) -> int | None:
+        """What it is about, if it is about money."""
+
+    @property
+    def currency(self) -> str | None:
+        """In which currency."""
+
+    @property
+    def proposer(self) -> str | None:
+        """Whose proposal it is."""
+
+    @property
+    def rules(self) -> str | None:
+        """The rule table that asks for it, by which its authors are found."""
+
+    @property
+    def signed_by(self) -> Sequence[str] | None:
+        """Whose signatures it looks back on, if on any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Electorate:
-    """Looks up everything that eligibility hangs on, for one review or for many in one go."""
+    """Looks up everything that eligibility hangs on."""
 
     parts: Parts
 
     async def eligibility(
-        self, tx: Transaction, review: Review, principal: Principal, *, amount: Money | None = None
+        self, tx: Transaction, review: Decidable, principal: Principal, *, amount: Money | None = None
     ) -> Eligibility:
         """Whether the principal may sign this review, or the same about another amount."""
-        amounts = None if amount is None else [amount]
-        return (await self.eligibilities(tx, [review], principal, amounts=amounts))[0]
+        return (await (await self.voter(tx, principal)).eligibilities([review], amount=amount))[0]
 
-    async def eligibilities(
-        self,
-        tx: Transaction,
-        reviews: Sequence[Review],
-        principal: Principal,
-        *,
-        amounts: Sequence[Money | None] | None = None,
-    ) -> list[Eligibility]:
-        """The same for many reviews, by a fixed number of queries, and one for the sum of each signer."""
-        digests = {_rules_of(review) for review in reviews}
-        case_ids = sorted({review.case_id for review in reviews})
-        votes = await votes_on_many(tx, [review.id for review in reviews])
-        cases, editors = await get_cases(tx, case_ids), await editors_in(tx, case_ids)
-        authors = await authors_of(tx, sorted(digests))
-        lent = await self._lent(tx, principal)
-        spent = _Spent(tx, self.parts)
-        found = []
-        for at, review in enumerate(reviews):
-            writing, editing = authors.get(_rules_of(review), set()), editors[review.case_id]
-            question = Question(
-                tool=review.tool,
-                ladder=review.ladder,
-                votes=votes[review.id],
-                amount=amounts[at] if amounts else amount_of(review),
-                involved=self._involved(cases[review.case_id], review, editing, writing),
-                permissions=self.permissions(review),
-            )
-            rights = [one for one, workflow in lent if workflow in {None, review.workflow}]
-            eyes = {principal.eyes, *(right.lender.eyes for right in rights)}
-            sums = {one: await spent.by(one, review.tool) for one in eyes}
-            found.append(eligibility(principal, question, lent=rights, spent=sums))
-        return found
+    async def voter(self, tx: Transaction, principal: Principal) -> "Voter":
+        """The principal with what is lent to them now, by lenders who are still there."""
+        lent = []
+        for delegation in await delegations_to(tx, principal.actor, self.parts.clock()):
+            lender = self.parts.people.person(delegation.from_person)
+            if lender is not None:
+                limit = _money(delegation.amount_minor, delegation.currency)
+                lent.append((Lent(lender, delegation.id, limit), delegation.workflow))
+        return Voter(tx, self, principal, lent)
 
-    def permissions(self, review: Review) -> Permissions:
+    def permissions(self, review: Decidable) -> Permissions:
         """Those of the review's workflow; of one that is not installed here nobody has any."""
         workflow = self.parts.workflows.get(review.workflow)
         return Permissions(()) if workflow is None else workflow.permissions
 
     async def spent(self, tx: Transaction, principal: Principal, tool: str) -> list[Money]:
         """What these eyes have signed for with a tool in the last day."""
-        return await _Spent(tx, self.parts).by(principal.eyes, tool)
+        return (await self.spent_by(tx, {principal.eyes}, {tool}))[tool][principal.eyes]
+
+    async def spent_by(
+        self, tx: Transaction, eyes: set[str], tools: set[str]
+    ) -> dict[str, dict[str, list[Money]]]:
+        """The same by tool and eyes, by one query."""
+        since = self.parts.clock() - A_DAY
+        signed = await approved_by_many(tx.driver, eyes, tools=tools, since=since)
+        return {
+            tool: {
+                one: [Money(amount_minor=minor, currency=unit) for minor, unit in signed[one, tool]]
+                for one in eyes
+            }
+            for tool in tools
+        }
 
     async def whose_sums(self, tx: Transaction, principal: Principal) -> list[str]:
         """By whose daily limits a vote of theirs may be measured: their own eyes and those of lenders."""
-        return sorted({principal.eyes, *(right.lender.eyes for right, _ in await self._lent(tx, principal))})
+        return sorted((await self.voter(tx, principal)).eyes)
 
-    def eyes_of(self, actor: str) -> str:
-        """Whose eyes are behind an actor."""
-        return eyes_of(self.parts.people, actor)
 
-    async def _lent(self, tx: Transaction, principal: Principal) -> list[tuple[Lent, str | None]]:
-        """What is lent to somebody now, by lenders who are still there; with the workflow it is lent for."""
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """Somebody with what is lent to them, and the workflow it is lent for, in one transaction.
+
+    Whoever asks about many reviews asks one voter: who is who is looked up once for all of them.
+    """
+
+    tx: Transaction
+    electorate: Electorate
+    principal: Principal
+    lent: Sequence[tuple[Lent, str | None]]
+    _known: dict[frozenset[str], frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def eyes(self) -> set[str]:
+        """Their own eyes and those of all lenders."""
+        return {self.principal.eyes, *(right.lender.eyes for right, _ in self.lent)}
+
+    @property
+    def roles(self) -> set[str]:
+        """Their roles and those of all lenders: only a net to fish with, not a right."""
+        return set(self.principal.roles).union(*(right.lender.roles for right, _ in self.lent))
+
+    async def eligibilities(
+        self, reviews: Sequence[Decidable], *, amount: Money | None = None
+    ) -> list[Eligibility]:
+        """Whether they may sign each, or the same about another amount; so many queries for any number.
+
+        Of reviews about which the same is asked, and nobody has said anything, one is answered for all.
+        """
+        if not reviews:
+            return []
+        case_ids = sorted({review.case_id for review in reviews})
+        votes = await votes_on_many(self.tx, [review.id for review in reviews])
+        asked, editors = await asked_in(self.tx, case_ids), await editors_in(self.tx, case_ids)
+        authors = await authors_of(self.tx, sorted({str(review.rules) for review in reviews}))
+        spent = await self.electorate.spent_by(self.tx, self.eyes, {review.tool for review in reviews})
+        answers: dict[object, Eligibility] = {}
         found = []
-        for delegation in await delegations_to(tx, principal.actor, self.parts.clock()):
-            lender = self.parts.people.person(delegation.from_person)
-            if lender is not None:
-                limit = _money(delegation.amount_minor, delegation.currency)
-                found.append((Lent(lender, delegation.id, limit), delegation.workflow))
+        for review in reviews:
+            actors = {*asked_by(asked[review.case_id]), str(review.proposer)}
+            actors.update(review.signed_by or (), authors.get(str(review.rules), ()))
+            involved = self._involved(frozenset(actors)) | editors[review.case_id]
+            said = votes[review.id]
+            alike = review.id if said else _alike(review, involved)
+            if alike not in answers:
+                question = Question(
+                    tool=review.tool,
+                    ladder=review.ladder,
+                    votes=said,
+                    amount=amount_of(review) if amount is None else amount,
+                    involved=involved,
+                    permissions=self.electorate.permissions(review),
+                )
+                rights = [right for right, workflow in self.lent if workflow in {None, review.workflow}]
+                sums = spent[review.tool]
+                answers[alike] = eligibility(self.principal, question, lent=rights, spent=sums)
+            found.append(answers[alike])
         return found
 
-    def _involved(self, case: Case, review: Review, editors: set[str], authors: set[str]) -> frozenset[str]:
-        """Whoever asked, proposed, edited or wrote the rule; after broken glass also who broke it."""
-        actors = {case.opened_by, str(review.action.get("proposer")), *review.shown.get("signed_by", ())}
-        actors |= authors | ({str(case.rollback["by"])} if case.rollback else set())
-        return frozenset({self.eyes_of(actor) for actor in actors} | editors | actors)
+    def _involved(self, actors: frozenset[str]) -> frozenset[str]:
+        """Whoever asked, proposed, signed or wrote the rule, as accounts and as the humans behind them."""
+        if actors not in self._known:
+            people = self.electorate.parts.people
+            self._known[actors] = actors.union(eyes_of(people, actor) for actor in actors)
+        return self._known[actors]
 
 
-class _Spent:
-    """What eyes have signed for in the last day, asked once each."""
-
-    def __init__(self, tx: Transaction, parts: Parts) -> None:
-        self._tx = tx
-        self._since = parts.clock() - A_DAY
-        self._known: dict[tuple[str, str], list[Money]] = {}
-
-    async def by(self, eyes: str, tool: str) -> list[Money]:
-        if (eyes, tool) not in self._known:
-            found = await approved_by(self._tx.driver, eyes, tool=tool, since=self._since)
-            self._known[eyes, tool] = [Money(amount_minor=minor, currency=unit) for minor, unit in found]
-        return self._known[eyes, tool]
+def _alike(review: Decidable, involved: frozenset[str]) -> object:
+    """Equal for reviews of which eligibility cannot differ for anybody, as long as nobody has voted."""
+    amount = (review.amount_minor, review.currency)
+    return (review.workflow, review.tool, amount, repr(review.ladder), involved)
 
 
-def amount_of(review: Review) -> Money | None:
+def amount_of(review: Decidable) -> Money | None:
     """What a review is about, if it is about money."""
     return _money(review.amount_minor, review.currency)
-
-
-def _rules_of(review: Review) -> str:
-    return str((review.action.get("rules") or {}).get("digest"))
 
 
 def _money(amount_minor: int | None, currency: str | None) -> Money | None:

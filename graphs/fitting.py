@@ -17,9 +17,9 @@ from checkpoints.commands import Command
 from checkpoints.errors import GraphLacksStep
 from checkpoints.places import Place, told_since
 from checkpoints.session import Session
+from graphs.clock import Clock
 from graphs.closed_world import node_at, routes_of
 from graphs.flow import Builder
-from graphs.wiring import Clock
 from nodes.lane import steps_of
 from nodes.shapes import Json
 from nodes.stuck import retryable_in

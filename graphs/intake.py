@@ -13,14 +13,14 @@ from checkpoints.database import Transaction
 from checkpoints.exceptions import INFORMED, get_standstill, standstill_of
 from checkpoints.rule_tables import tables_in_force
 from checkpoints.sealing import Seal, keep_in
+from graphs.judging import reader_of
 from graphs.standstills import set_going
 from graphs.wiring import Parts
 from nodes.event import EventRefused
-from nodes.judge import Judge, no_decision, no_deeds
 from nodes.permissions import Kind, Principal
 from nodes.sealing import sealed
 from nodes.workflow import Workflow
-from tools.contract import Arguments, Record, ToolNotAdmitted, ToolRefused
+from tools.contract import ToolNotAdmitted, ToolRefused
 
 WITHIN = "/cases/"
 RESERVED = ("/triggers/", "/schedules/", WITHIN)
@@ -130,26 +130,15 @@ class Intake:
         return workflow
 
     async def _check_scope(self, workflow: Workflow, data: dict[str, Any]) -> None:
-        judge = Judge(
-            workflow=workflow,
-            registry=self.parts.registry,
-            read=self._read,
-            deeds=no_deeds,
-            decided=no_decision,
-            sealing=Seal("", self.parts.secret(), self.parts.clock),
-            clock=self.parts.clock,
-        )
+        reader = reader_of(self.parts, workflow, Seal("", self.parts.secret(), self.parts.clock))
         try:
-            strangers = judge.out_of_scope(await judge.records({"event": data}))
+            strangers = reader.out_of_scope(await reader.records({"event": data}))
         except ToolNotAdmitted:  # that says nothing of the event: it may come again
             raise
         except ToolRefused as refused:
             raise EventRefused(refused.reason, str(refused)) from refused
         if strangers:
             raise EventRefused("out_of_scope", "; ".join(strangers))
-
-    async def _read(self, tool: str, arguments: Arguments) -> Record:
-        return await self.parts.registry.read(self.parts.capability, tool, arguments)
 
     async def _open(
         self,

@@ -1,4 +1,4 @@
-"""Judging: a workflow's judge on a session, and the case as it is given to it, for segments and previews."""
+"""Judging: a workflow's reader, its judge on a session, and the case as it is given to them."""
 
 from checkpoints.case_events import SessionFindings
 from checkpoints.cases import Case
@@ -6,32 +6,32 @@ from checkpoints.effects import SessionLedger
 from checkpoints.reviews import SessionReviews
 from checkpoints.session import Session
 from graphs.wiring import Parts
-from nodes.judge import Decided, Judge
+from nodes.judge import Judge
+from nodes.reader import Reader
 from nodes.sealing import Sealing
 from nodes.shapes import Json
 from nodes.workflow import Workflow
 from tools.contract import Arguments, Record
 
 
-def judge_on(
-    parts: Parts, workflow: Workflow, session: Session, sealing: Sealing, decided: Decided | None = None
-) -> Judge:
-    """A judge that reads records through the registry, and the past through the session."""
+def reader_of(parts: Parts, workflow: Workflow, sealing: Sealing) -> Reader:
+    """A reader of records, through the registry."""
 
     async def read(tool: str, arguments: Arguments) -> Record:
         return await parts.registry.read(parts.capability, tool, arguments)
 
+    return Reader(workflow=workflow, registry=parts.registry, read=read, sealing=sealing, clock=parts.clock)
+
+
+def judge_on(parts: Parts, workflow: Workflow, session: Session, sealing: Sealing) -> Judge:
+    """A judge that reads records through the registry, and the past through the session."""
     ledger = SessionLedger(session)
     return Judge(
-        workflow=workflow,
-        registry=parts.registry,
-        read=read,
+        reader=reader_of(parts, workflow, sealing),
         deeds=ledger.deeds_by,
         effect=ledger.effect,
         found=SessionFindings(session).of,
-        sealing=sealing,
-        decided=decided or SessionReviews(session).decision,
-        clock=parts.clock,
+        decided=SessionReviews(session).decision,
     )
 
 

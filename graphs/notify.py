@@ -7,12 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, assert_never
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from checkpoints.audit import NOTIFIED
-from graphs.people import first_fault, one_line
-from nodes.strict_yaml import TableUnfit, load_yaml
+from graphs.operators_file import Variable, read_file
 from tools.notices.endpoint import Endpoint
 from tools.notices.message import Sender
 from tools.notices.slack import SlackSender
@@ -24,7 +22,6 @@ WITHIN = timedelta(seconds=15)
 """The longest that one sending may take."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")]
 
 
 class NotifyFileUnfit(Exception):
@@ -148,16 +145,9 @@ def read_notify(path: Path | None, environment: Mapping[str, str], workflows: Co
     Raises:
         NotifyFileUnfit: the file is odd, or a variable that it names is not there or does not fit.
     """
-    if path is None or not path.exists():
+    content = read_file(path, _NotifyFile, NotifyFileUnfit)
+    if path is None or content is None:
         return SILENT
-    try:
-        content = _NotifyFile.model_validate(load_yaml(path.read_text(encoding="utf-8"), str(path)))
-    except ValidationError as error:
-        raise NotifyFileUnfit(f"{path}: {first_fault(error)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotifyFileUnfit(f"{path} cannot be read: {one_line(error)}") from error
-    except TableUnfit as error:
-        raise NotifyFileUnfit(f"{path} cannot be read: {_unquoted(error)}") from None
     reading = _Reading(str(path), environment, workflows)
     return Notify(
         public_url=reading.public(content.public_url),
@@ -244,9 +234,3 @@ class _Reading:
 
     def _unfit(self, place: str, why: str) -> NotifyFileUnfit:
         return NotifyFileUnfit(f"{self.source}: {place}: {why}")
-
-
-def _unquoted(error: TableUnfit) -> str:
-    """What is the matter with the YAML, without the piece of the file that it would quote."""
-    cause = error.__cause__
-    return one_line(cause) if isinstance(cause, yaml.YAMLError) else "it is nested too deeply"

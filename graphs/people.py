@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from checkpoints.canonical import digest
+from graphs.operators_file import first_fault as first_fault  # noqa: PLC0414 - for who writes the file
+from graphs.operators_file import read_file
 from nodes.directory import DirectoryUnfit, Mailbox
 from nodes.permissions import Kind, Principal
 
@@ -180,20 +182,7 @@ def new_token(prefix: str, life: timedelta, now: datetime) -> tuple[str, Token]:
 
 def read_people(path: Path) -> PeopleFile:
     """The people file, empty if there is none; raises PeopleFileUnfit."""
-    try:
-        return PeopleFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except FileNotFoundError:
-        return PeopleFile()
-    except ValidationError as error:
-        raise PeopleFileUnfit(f"{path}: {first_fault(error)}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise PeopleFileUnfit(f"{path} cannot be read: {one_line(error)}") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """The first thing that is wrong, in one line, without the value: it may be a token."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    return ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
+    return read_file(path, PeopleFile, PeopleFileUnfit, empty={}) or PeopleFile()
 
 
 def write_people(path: Path, content: PeopleFile) -> None:
@@ -239,13 +228,6 @@ def _program(service: Service) -> Principal:
 def _require_unique(what: str, values: list[str]) -> None:
     if len(set(values)) < len(values):
         raise ValueError(f"{what} is there twice")
-
-
-def one_line(error: Exception) -> str:
-    """What is the matter, without the piece of the file that YAML would quote."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split())
 
 
 def _hash(token: str) -> str:

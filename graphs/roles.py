@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from checkpoints.halts import HaltScope
 from nodes.agent import AgentRole, Output, Playbook
-from nodes.gateway import GATEWAY
+from nodes.calling import GATEWAY
 from nodes.hours import Hours
-from nodes.judge import JUDGE
 from nodes.limits import CaseLimits, Limits, RollingLimits
 from nodes.permissions import (
     CASES,
@@ -25,6 +24,7 @@ from nodes.permissions import (
     RolesUnfit,
     Verb,
 )
+from nodes.reader import JUDGE
 from nodes.records import View
 from nodes.rule_lint import Vocabulary
 from nodes.strict_yaml import TableUnfit, load_yaml, parse_money

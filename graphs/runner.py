@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -17,35 +16,25 @@ from langgraph.types import Command as Wake
 from checkpoints.audit import Event, tell
 from checkpoints.cases import Case, Status, get_case, move_case
 from checkpoints.commands import Command, close_command, finish_command, open_command
-from checkpoints.effects import SessionLedger
 from checkpoints.errors import DatabaseAway, GraphLacksStep, LimitReached, StaleHead, TooEarly
-from checkpoints.exceptions import SessionExceptions
-from checkpoints.halts import SessionHalts
 from checkpoints.places import GRAPH, VERSION, name_step, place_of
 from checkpoints.projection import Projection
-from checkpoints.reviews import SessionReviews
 from checkpoints.saver import GovernedSaver
 from checkpoints.seats import seated
 from checkpoints.serializer import ForeignCheckpoint
-from checkpoints.session import Session, fence, open_session
-from checkpoints.usage import SessionUsage
+from checkpoints.session import Session, fence, open_session, require_fence
 from checkpoints.worker import Drained
 from graphs.at_work import on_case
-from graphs.connectors import doing
+from graphs.contexts import context_on
 from graphs.fitting import GRAPH_LACKS_STEP, NobodyHasStep, fingerprint, lacks, leave_to_another
 from graphs.halting import put_off
-from graphs.intake import CloudEvent, Intake
-from graphs.judging import case_state, judge_on
+from graphs.judging import case_state
 from graphs.moving import MOVE, moved
 from graphs.rollback.graph import build as build_rollback
 from graphs.tracing import PAUSED, Segment
 from graphs.wiring import Parts
 from nodes.context import Context
-from nodes.gateway import Gateway
-from nodes.limits import Brakes
-from nodes.permissions import principal_of
 from nodes.shapes import Json
-from nodes.signers import Signers
 from nodes.state import CaseState
 from nodes.strict_yaml import TableUnfit
 from nodes.undoing import ROLLBACK
@@ -124,26 +113,28 @@ class Runner:
         except LimitReached as reached:
             traced.status = Status.BLOCKED
             owner = self.parts.workflows[case.workflow].owner
-            await self._stop(command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
+            await self._stop(session, command, Status.BLOCKED, reached.reason, owner, **reached.to_json())
             return
         except NobodyHasStep as nobody:
             traced.status = Status.BLOCKED
-            await self._stop(command, Status.BLOCKED, GRAPH_LACKS_STEP, steps=nobody.steps)
+            await self._stop(session, command, Status.BLOCKED, GRAPH_LACKS_STEP, steps=nobody.steps)
             return
         except TableUnfit as unfit:
             logger.error("case %s: %s", case.id, unfit)  # noqa: TRY400 - the message says it all
             traced.status, traced.failure = Status.BLOCKED, unfit
-            await self._stop(command, Status.BLOCKED, "rules_unfit", error=str(unfit))
+            await self._stop(session, command, Status.BLOCKED, "rules_unfit", error=str(unfit))
             return
         except ForeignCheckpoint:
             logger.error("case %s: its checkpoint holds what no checkpoint of ours does", case.id)  # noqa: TRY400
             traced.status = Status.BLOCKED
-            await self._stop(command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint")
+            await self._stop(
+                session, command, Status.BLOCKED, "foreign_checkpoint", error="ForeignCheckpoint"
+            )
             return
         except Exception as error:  # the one place where any failure of a node becomes a state of its case
             logger.exception("case %s failed", case.id)
             traced.status, traced.failure = Status.FAILED, error
-            await self._stop(command, Status.FAILED, "unexpected_error", error=type(error).__name__)
+            await self._stop(session, command, Status.FAILED, "unexpected_error", error=type(error).__name__)
             return
         traced.outcome = outcome
         paused = outcome == PAUSED
@@ -153,7 +144,7 @@ class Runner:
         if case.workflow not in self.parts.workflows:
             await leave_to_another(session, command, case, ["workflow"], self.parts.clock)
         workflow = await self.parts.rulebook.workflow(self.parts.workflows[case.workflow], case.rules)
-        context = self._context(case, workflow, session)
+        context = context_on(self.parts, case, workflow, session)
         if case.status in _UNDER_LIMITS:
             await context.brakes.require_within()
         saver = GovernedSaver(session, Projection(case.id, self.parts.clock))
@@ -219,56 +210,16 @@ class Runner:
             self.fingerprints[workflow.name] = fingerprint(builder)
         return self.graphs[workflow.name]
 
-    def _context(self, case: Case, workflow: Workflow, session: Session) -> Context:
-        parts = self.parts
-        reviews = SessionReviews(session)
-        sealing = session.seal(case.id, case.sealing_key, parts.clock)
-        judge = judge_on(parts, workflow, session, sealing)
-        gateway = Gateway(
-            judge=judge,
-            registry=parts.registry,
-            capability=parts.capability,
-            ledger=SessionLedger(session),
-            reviews=reviews,
-            signers=Signers(directory=parts.people, reviews=reviews, clock=parts.clock),
-            clock=parts.clock,
-            ids=parts.ids,
-            persistence=doing(parts.sleep, parts.chance),
-        )
-        return Context(
-            case=case_state(case),
-            workflow=workflow,
-            registry=parts.registry,
-            judge=judge,
-            gateway=gateway,
-            reviews=reviews,
-            exceptions=SessionExceptions(session),
-            brain=parts.meter.counting(parts.brain),
-            sealing=sealing,
-            brakes=Brakes(
-                case_id=case.id,
-                workflow=workflow.name,
-                limits=workflow.limits,
-                usage=SessionUsage(session),
-                halts=SessionHalts(session),
-                clock=parts.clock,
-            ),
-            clock=parts.clock,
-            open_case=partial(self._open_below, case),
-        )
-
-    async def _open_below(self, case: Case, name: str, event_type: str, data: Json) -> str:
-        """Open a case below this one, for whoever asked for this one; raises EventRefused."""
-        event = CloudEvent(
-            id=f"{case.id}/{name}", source=f"/cases/{case.id}", type=event_type, data=data, parent=case.id
-        )
-        below, _ = await Intake(self.parts).receive(event, principal_of(case.opened_by))
-        return below.id
-
     async def _stop(
-        self, command: Command, status: Status, reason: str, owner: str = "operations", **told: Any
+        self,
+        session: Session,
+        command: Command,
+        status: Status,
+        reason: str,
+        owner: str = "operations",
+        **told: Any,
     ) -> None:
-        """Leave the case in a named state: it cannot go on, and somebody has to look."""
+        """Leave the case in a named state: it cannot go on, and somebody has to look; raises ThreadIsBusy."""
         now = self.parts.clock()
         stopped = Event(
             id=str(uuid5(NAMESPACE_OID, f"stopped:{command.id}")),
@@ -279,7 +230,9 @@ class Runner:
             data={"reason": reason, "owner": owner, **told},
         )
         async with self.parts.database.transaction() as tx:
-            if not (await get_case(tx, command.case_id, lock=True)).ended_by_people:
+            case = await get_case(tx, command.case_id, lock=True)
+            await require_fence(tx, session, case.id)
+            if not case.ended_by_people:
                 await move_case(tx, command.case_id, status, now, reason=reason, owner=owner)
                 for step in told.get("steps", [])[:1]:
                     await name_step(tx.driver, command.case_id, step)

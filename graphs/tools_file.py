@@ -8,11 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from graphs.operators_file import Variable, read_file
 from graphs.outside import NOBODY, Outside
-from graphs.people import first_fault, one_line
-from nodes.strict_yaml import TableUnfit, load_yaml
 from tools.contract import FieldClass, Marked, Tool, Trust
 from tools.outside.addresses import AddressUnfit, Destination
 from tools.outside.governed import Provider, Settings
@@ -25,7 +24,6 @@ from tools.outside.sql import Column, ColumnType, Select, SourceUnfit, SqlDataba
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 Verb = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 Field_ = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")]
 Words = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
@@ -139,16 +137,9 @@ def read_tools(path: Path | None, environment: Mapping[str, str]) -> Outside:
     Raises:
         ToolsFileUnfit: the file is odd, or a variable or program that it names is not there.
     """
-    if path is None or not path.exists():
+    content = read_file(path, _ToolsFile, ToolsFileUnfit, empty={})
+    if path is None or content is None:
         return NOBODY
-    try:
-        content = _ToolsFile.model_validate(load_yaml(path.read_text(encoding="utf-8"), str(path)) or {})
-    except ValidationError as error:
-        raise ToolsFileUnfit(f"{path}: {first_fault(error)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ToolsFileUnfit(f"{path} cannot be read: {one_line(error)}") from error
-    except TableUnfit as error:
-        raise ToolsFileUnfit(f"{path} is no YAML that can be read") from error
     reading = _Reading(path, environment)
     providers: dict[str, Provider] = {
         name: reading.server(name, one) for name, one in content.servers.items()

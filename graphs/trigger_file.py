@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-import yaml
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
@@ -15,13 +14,11 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StrictStr,
-    ValidationError,
     model_validator,
 )
 
 from checkpoints.canonical import digest
-from graphs.people import first_fault, one_line
-from nodes.strict_yaml import TableUnfit, load_yaml
+from graphs.operators_file import Variable, read_file
 from nodes.workflow import Workflow
 from tools.triggers.folder import Inbox
 from tools.triggers.table import Watched
@@ -29,7 +26,6 @@ from tools.triggers.table import Watched
 MOST_FIELDS = 40
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")]
 Column = Annotated[str, Field(pattern=r"^[^\x00.]{1,63}$")]
 Relation = Annotated[str, Field(pattern=r"^[^\x00.]{1,63}(\.[^\x00.]{1,63})?$")]
 Value = StrictStr | StrictBool | StrictInt | None
@@ -144,16 +140,9 @@ def read_triggers(
     Raises:
         TriggersFileUnfit: the file is odd, or a variable that it names is not there or does not fit.
     """
-    if path is None or not path.exists():
+    content = read_file(path, _TriggersFile, TriggersFileUnfit)
+    if path is None or content is None:
         return NO_TRIGGERS
-    try:
-        content = _TriggersFile.model_validate(load_yaml(path.read_text(encoding="utf-8"), str(path)))
-    except ValidationError as error:
-        raise TriggersFileUnfit(f"{path}: {first_fault(error)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise TriggersFileUnfit(f"{path} cannot be read: {one_line(error)}") from error
-    except TableUnfit as error:
-        raise TriggersFileUnfit(f"{path} cannot be read: {_unquoted(error)}") from None
     reading = _Reading(str(path), environment, workflows)
     return Triggers(
         tables=tuple(reading.table(item, f"tables.{at}") for at, item in enumerate(content.tables)),
@@ -223,9 +212,3 @@ class _Reading:
 def _said(item: _Entry) -> dict[str, str]:
     named = {"name": item.name, "workflow": item.workflow, "service": item.service}
     return named | {"digest": digest(item.model_dump())}
-
-
-def _unquoted(error: TableUnfit) -> str:
-    """What is the matter with the YAML, without the piece of the file that it would quote."""
-    cause = error.__cause__
-    return one_line(cause) if isinstance(cause, yaml.YAMLError) else "it is nested too deeply"

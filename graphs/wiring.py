@@ -7,10 +7,9 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from uuid_utils.compat import uuid7
-
+from checkpoints.application_role import Standing
 from checkpoints.database import Database, open_database
 from checkpoints.log_key import read_signer, signer_at
 from checkpoints.migrate import require_migrated
@@ -19,6 +18,7 @@ from checkpoints.queue import Queue, queue_app
 from graphs.addresses import addresses, bring_up, warned
 from graphs.anchor_places import read_anchors
 from graphs.catalogue import find_kits
+from graphs.clock import Clock, Ids, new_id, utc_now
 from graphs.closed_world import require_closed
 from graphs.companies import Company, sandbox_company
 from graphs.configuration import ConfigurationRecord, settled
@@ -45,6 +45,7 @@ from graphs.trigger_file import NO_TRIGGERS, Triggers, read_triggers
 from graphs.waiting_room import WaitingRoom
 from nodes.agent import Brain, Playbooks
 from nodes.reversing import held_to_tools
+from nodes.shapes import Json
 from nodes.workflow import Workflow
 from tools.anchors.anchor import Anchor
 from tools.breakers import Breakers
@@ -52,8 +53,6 @@ from tools.contract import Tool
 from tools.persistence import Persistence, Sleep
 from tools.registry import Capability, Registry
 
-Clock = Callable[[], datetime]
-Ids = Callable[[], str]
 Chance = Callable[[], float]
 
 
@@ -107,16 +106,6 @@ class Parts:
         return next((w for w in self.workflows.values() if w.event_type == event_type), None)
 
 
-def utc_now() -> datetime:
-    """The time, UTC-aware."""
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """A UUID version 7: unique, and sorted by the time it was made."""
-    return str(uuid7())
-
-
 @asynccontextmanager
 async def open_parts(
     settings: Settings,
@@ -141,25 +130,22 @@ async def open_parts(
             await bring_up(where)
         database = await stack.enter_async_context(open_database(where.ours))
         await require_migrated(database)
-        standing_ = await warned(database)
-        tools = await stack.enter_async_context(company(where.sandbox, clock))
+        standing = await warned(database)
         breakers = Breakers(clock, ConnectorRecord(database, clock, ids))
-        outside = read_tools(settings.tools_file, os.environ)
-        persistence = asking(sleep, random.random)
-        registry = registry_of(tools, outside, persistence, breakers, settings.lines)
-        own = frozenset(tool.name for tool in registry)
-        capability = registry.hand_over()
-        await outside.renew(database, registry, capability)
-        workflows = {kit.name: proven(kit.workflow(), registry) for kit in find_kits(settings.workflows)}
-        meter = Meter(known_names(workflows, own))
-        registry.watched_by(capability, meter.call)
+        own = await stack.enter_async_context(company(where.sandbox, clock))
+        tools = await _offered(settings, own, database, asking(sleep, random.random), breakers)
+        workflows = {
+            kit.name: proven(kit.workflow(), tools.registry) for kit in find_kits(settings.workflows)
+        }
+        meter = Meter(known_names(workflows, tools.own))
+        tools.registry.watched_by(tools.capability, meter.call)
         rulebook = Rulebook(database)
         await rulebook.adopt_shipped(workflows.values(), clock())
         parts = Parts(
             database=database,
             queue=Queue(queue_app(database.conninfo)),
-            registry=registry,
-            capability=capability,
+            registry=tools.registry,
+            capability=tools.capability,
             workflows=workflows,
             rulebook=rulebook,
             brain=choose_brain(settings.model, breakers),
@@ -175,24 +161,53 @@ async def open_parts(
             triggers=read_triggers(settings.triggers_file, os.environ, workflows),
             tracer=tracer,
             meter=meter,
-            outside=outside,
+            outside=tools.outside,
             anchors=anchors,
             principal_rate=settings.principal_rate,
             address_rate=settings.address_rate,
             room=WaitingRoom(settings.room, database, clock),
             seats=_seats(settings, workflows),
         )
-        running = settled(
-            model=settings.model,
-            notify=parts.notify,
-            triggers=parts.triggers,
-            workflows=parts.workflows,
-            standing=standing_,
-            retention=parts.retention,
-        )
-        running |= {"outside": outside.to_json()}
-        await parts.configuration().opened(parts.workflows, running)
+        await parts.configuration().opened(workflows, _running(parts, settings.model, standing))
         yield parts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Offered:
+    """The tools there are: in one registry, with who may call them; whose systems are outside; our own."""
+
+    registry: Registry
+    capability: Capability
+    outside: Outside
+    own: frozenset[str]
+
+
+async def _offered(
+    settings: Settings,
+    tools: Iterable[Tool],
+    database: Database,
+    persistence: Persistence,
+    breakers: Breakers,
+) -> _Offered:
+    outside = read_tools(settings.tools_file, os.environ)
+    registry = registry_of(tools, outside, persistence, breakers, settings.lines)
+    own = frozenset(tool.name for tool in registry)
+    capability = registry.hand_over()
+    await outside.renew(database, registry, capability)
+    return _Offered(registry=registry, capability=capability, outside=outside, own=own)
+
+
+def _running(parts: Parts, model: str | None, standing: Standing) -> Json:
+    """With what this process runs, for the record."""
+    return settled(
+        model=model,
+        notify=parts.notify,
+        triggers=parts.triggers,
+        workflows=parts.workflows,
+        standing=standing,
+        retention=parts.retention,
+        outside=parts.outside,
+    )
 
 
 def _seats(settings: Settings, workflows: Container[str]) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from checkpoints.audit import tell
 from checkpoints.commands import finish_cause
 from checkpoints.database import Transaction
-from checkpoints.effects import revoke_grant
+from checkpoints.grants import revoke_grant
 from checkpoints.reviews import Review, ReviewKind, ReviewStatus, get_review, reopen_review
 from checkpoints.votes import APPROVING, Vote, votes_on, withdraw_vote
 from graphs.closing import NotEligible, cause_of, due_from_now, review_event, wait_for_people

@@ -1,6 +1,5 @@
 """Who may decide a review: the ladder, own rights and lent ones, and whose eyes have looked already."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -44,15 +43,15 @@ class Question:
     @property
     def signed(self) -> frozenset[str]:
         """The eyes that have signed, each once however many accounts or delegations they have."""
-        return frozenset(human for vote in self.approvals for human in vote.humans)
+        return frozenset().union(*(vote.humans for vote in self.approvals))
 
 
 def open_rungs(ladder: Sequence[Json], votes: Sequence[Vote]) -> list[int]:
     """The places of the rungs that are to be filled next; none once all are."""
-    filled = Counter(vote.rung for vote in votes if vote.kind in APPROVING)
-    lacking = [at for at, rung in enumerate(ladder) if filled[at] < rung["people"]]
-    if any(vote.kind in APPROVING and vote.rung is None for vote in votes):
+    filled = [vote.rung for vote in votes if vote.kind in APPROVING]
+    if None in filled:
         return []
+    lacking = [at for at, rung in enumerate(ladder) if filled.count(at) < rung["people"]]
     now = min((_stage(ladder[at]) for at in lacking), default=0)
     return [at for at in lacking if _stage(ladder[at]) == now]
 
@@ -78,7 +77,7 @@ def eligibility(
     """
     own = _in_right_of(principal, question, spent or {})
     if own.allowed or own.involved:
-        return replace(own, humans=(principal.eyes,))
+        return own
     for right in lent:
         if right.lender.eyes == principal.eyes or not _covers(right, question.amount):
             continue
@@ -92,7 +91,7 @@ def eligibility(
                 humans=(principal.eyes, right.lender.eyes),
             )
         own = replace(own, why=f"{own.why}; on behalf of {right.lender.actor}: {through.why}")
-    return replace(own, humans=(principal.eyes,))
+    return own
 
 
 def _in_right_of(
@@ -100,7 +99,7 @@ def _in_right_of(
 ) -> Eligibility:
     if principal.eyes in question.signed:
         why = "these eyes have signed already"
-        return Eligibility(allowed=False, role=None, why=why, involved=True)
+        return Eligibility(allowed=False, role=None, why=why, involved=True, humans=(principal.eyes,))
     places = open_rungs(question.ladder, question.votes) or range(len(question.ladder))
     found = may_decide(
         principal,
@@ -112,7 +111,7 @@ def _in_right_of(
         spent=spent.get(principal.eyes, ()),
     )
     rung = next((at for at in places if question.ladder[at]["role"] == found.role), None)
-    return replace(found, rung=rung)
+    return replace(found, rung=rung, humans=(principal.eyes,))
 
 
 def _covers(right: Lent, amount: Money | None) -> bool:

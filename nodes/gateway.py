@@ -1,44 +1,33 @@
 """The gateway: the only way out. It trusts no state, looks up the grant itself, and writes before it acts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
 
 from checkpoints.audit import Event
-from checkpoints.canonical import canonical
-from checkpoints.effects import EffectRow, EffectState, Grant, SessionLedger
+from checkpoints.effects import EffectRow, EffectState, SessionLedger
 from checkpoints.errors import GrantUnusable, Halted, LimitReached
+from checkpoints.grants import Grant
 from checkpoints.reviews import SessionReviews
-from checkpoints.sealing import SealBroken
 from checkpoints.usage import Spender
 from nodes.action import Proposal
+from nodes.calling import Calling, Tell
 from nodes.execution import End, Execution
 from nodes.judge import Judge, Judgement
 from nodes.limits import spending
-from nodes.permissions import Verb
 from nodes.reversing import needs_people
 from nodes.rules import Outcome
-from nodes.sealing import sealed
 from nodes.shapes import Json
 from nodes.signature import Signature
 from nodes.signers import Signers, asked_by
 from tools.breakers import ConnectorRests
-from tools.contract import Call, Record, ToolError, ToolRefused
-from tools.persistence import ONCE, Persistence
+from tools.contract import ToolError
 from tools.registry import Capability, Registry
 
 MOST_REVISIONS = 8
-GATEWAY = "gateway"
-"""The role by which deeds are done."""
-
-
-class Tell(Protocol):
-    """Makes an event of the task that is under way."""
-
-    def __call__(self, kind: str, *, actor: str | None = None, **data: Any) -> Event:
-        """The event."""
+"""How often a wish is judged anew, for facts that moved or people who edited it, before it is blocked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +40,10 @@ class Gateway:
     ledger: SessionLedger
     reviews: SessionReviews
     signers: Signers
+    calling: Calling
     clock: Callable[[], datetime]
     ids: Callable[[], str]
-    persistence: Persistence = ONCE
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def execute(self, case: Json, proposal: Proposal, shown: Json, tell: Tell) -> Execution:
         """Run a proposal if the rules allow it now, or people granted exactly this action.
@@ -68,7 +58,7 @@ class Gateway:
             return Execution(end=End.BLOCKED, reason="proposal_of_another_case")
         known = await self.ledger.effect(proposal.key)
         if known is not None:
-            return await self._go_on(known, tell)
+            return await self.calling.go_on(known, tell)
         signature = await self._signature(proposal)
         if signature is not None and (refusal := signature.refusal()):
             return refusal
@@ -107,18 +97,19 @@ class Gateway:
         self, case: Json, proposal: Proposal, signature: Signature | None, shown: Json, tell: Tell
     ) -> Execution:
         grant = signature.grant if signature else None
-        async with self._alone(proposal, self._agents_window(proposal)):
+        # In turn: what one lane of the case begins, the next one finds in the ledger.
+        async with self.turn, self._alone(proposal, self._agents_window(proposal)):
             judgement = await self.judge.judge(case, proposal, grant.expires_at if grant else None)
             obstacle = await self._obstacle(judgement, signature, shown, case)
             obstacle = obstacle or await self._unready(proposal) or self._resting(proposal)
             if obstacle is None:
                 begun = await self._begin(judgement, grant or self._automatic(judgement), tell)
         if obstacle is None:
-            return begun if isinstance(begun, Execution) else await self._call(begun, tell)
+            return begun if isinstance(begun, Execution) else await self.calling.call(begun, tell)
         # Perhaps in the way only because another execution has begun this very deed meanwhile.
         known = await self.ledger.effect(proposal.key)
         if known is not None:
-            return await self._go_on(known, tell)
+            return await self.calling.go_on(known, tell)
         return replace(obstacle, judgement=judgement.to_json())
 
     async def _obstacle(
@@ -227,7 +218,7 @@ class Gateway:
             return effect
         known = await self.ledger.effect(effect.key)
         assert known is not None, "an intent is refused only for a key that has one"
-        return await self._go_on(known, tell)
+        return await self.calling.go_on(known, tell)
 
     async def _intended(self, grant: Grant, effect: EffectRow, intent: Event, proposal: Proposal) -> bool:
         workflow = self.judge.workflow
@@ -235,95 +226,3 @@ class Gateway:
         spender = Spender(case_id=effect.case_id, workflow=workflow.name, agent=effect.proposer)
         moved = spending(workflow.limits, spender, money, effect.intended_at)
         return await self.ledger.intend(grant, effect, intent, workflow=workflow.name, spending=moved)
-
-    async def _go_on(self, effect: EffectRow, tell: Tell) -> Execution:
-        """What to make of a deed that is in the ledger already: never start it blindly again."""
-        match effect.state:
-            case EffectState.DONE | EffectState.UNDONE:
-                return Execution(end=End.DONE, reason="already_done", receipt=effect.receipt)
-            case EffectState.FAILED:
-                return Execution(end=End.FAILED, reason=effect.error or "failed")
-            case EffectState.INTENDED | EffectState.UNKNOWN:
-                return await self._reconcile(effect, tell)
-
-    async def _reconcile(self, effect: EffectRow, tell: Tell, tried: int = 0) -> Execution:
-        """Ask what became of a deed; repeat it if it never happened, or if twice is as good as once."""
-        tool = self.registry.describe(effect.tool)
-        asked = self.registry.can_find(effect.tool)
-        try:
-            if asked:
-                found = await self.registry.find(self.capability, effect.tool, effect.key)
-                if found is not None:
-                    return await self._done(effect, found, tell, reason="found")
-        except ToolError as failure:
-            return await self._unknown(effect, f"find_{failure.reason}", tell, str(failure))
-        if await self.ledger.halted(self.judge.workflow.name, effect):
-            return Execution(end=End.HALTED, reason="halted")
-        if tool.idempotent and self.registry.rests(tool.name):
-            return await self._unknown(effect, ConnectorRests.reason, tell)
-        if tool.idempotent:
-            in_doubt = effect.attempts > 0 and (tried > 0 or not asked)
-            return await self._call(effect, tell, in_doubt=in_doubt, tried=tried)
-        return await self._unknown(effect, "no_answer", tell)
-
-    async def _call(
-        self, effect: EffectRow, tell: Tell, *, in_doubt: bool = False, tried: int = 0
-    ) -> Execution:
-        """Call the tool; while an earlier call is in doubt, a refusal of this one settles nothing.
-
-        An answer that is lost is looked for after a while, and the call repeated if it may be.
-        """
-        refused = self._unknown if in_doubt else self._failed
-        tool = self.registry.describe(effect.tool)
-        if tool.version != effect.tool_version:
-            return await refused(effect, "tool_version_changed", tell)
-        if not self.judge.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:
-            return await refused(effect, "not_permitted", tell)
-        try:
-            plain = await self.judge.sealing.opened(effect.arguments)
-        except SealBroken:
-            return await refused(effect, "arguments_erased", tell)
-        arguments = tool.arguments.model_validate_json(canonical(plain))
-        await self.ledger.attempt(effect.key)
-        effect = replace(effect, attempts=effect.attempts + 1)
-        try:
-            record = await self.registry.call(self.capability, tool.name, arguments, Call(key=effect.key))
-        except ToolRefused as refusal:
-            return await refused(effect, refusal.reason, tell, str(refusal))
-        except ToolError as failure:
-            if await self.persistence.again(tried + 1):
-                return await self._reconcile(effect, tell, tried + 1)
-            return await self._unknown(effect, failure.reason, tell, str(failure))
-        return await self._done(effect, record, tell, reason="done")
-
-    async def _done(self, effect: EffectRow, record: Record, tell: Tell, *, reason: str) -> Execution:
-        receipt = sealed(record, self.judge.sealing, f"{effect.tool}.result")
-        told: Json = {"attempts": effect.attempts, "undo": self._undo(effect.tool), "how": reason}
-        event = tell("effect.done", key=effect.key, tool=effect.tool, receipt=receipt, **told)
-        await self.ledger.settle(effect.key, EffectState.DONE, event, receipt=receipt)
-        return Execution(end=End.DONE, reason=reason, receipt=receipt)
-
-    def _undo(self, tool: str) -> Json | None:
-        """By which tool a deed that is done now can be taken back, and until when; None if it cannot."""
-        undo = self.registry.describe(tool).undo
-        if undo is None:
-            return None
-        return {"tool": undo.tool, "until": (self.clock() + undo.window).isoformat()}
-
-    async def _failed(self, effect: EffectRow, error: str, tell: Tell, message: str = "") -> Execution:
-        await self._ended(effect, EffectState.FAILED, error, tell, message)
-        return Execution(end=End.FAILED, reason=error)
-
-    async def _unknown(self, effect: EffectRow, error: str, tell: Tell, message: str = "") -> Execution:
-        await self._ended(effect, EffectState.UNKNOWN, error, tell, message)
-        return Execution(end=End.UNKNOWN, reason=error)
-
-    async def _ended(
-        self, effect: EffectRow, state: EffectState, error: str, tell: Tell, message: str
-    ) -> None:
-        """Settle a deed that was not done, or of which that is not known; a system's own words are sealed."""
-        told: Json = {"key": effect.key, "tool": effect.tool, "error": error, "attempts": effect.attempts}
-        if message:
-            told["message"] = self.judge.sealing.token("tool.error", message)
-        event = tell(f"effect.{state}", **told)
-        await self.ledger.settle(effect.key, state, event, error=error)

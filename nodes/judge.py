@@ -1,6 +1,5 @@
 """The judge: reads the records afresh, resolves the proposal, and asks the rules."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,47 +15,28 @@ from checkpoints.votes import VoteKind
 from nodes.action import Proposal, action_of, evidence_of, resolve, same
 from nodes.edits import edited
 from nodes.facts import Fact, FactsUnfit, typed
-from nodes.permissions import NotPermitted, Verb
-from nodes.records import Records, Source, UnresolvedReference, WindowStart, every, reference
+from nodes.permissions import Verb
+from nodes.reader import Reader
+from nodes.records import Records, UnresolvedReference, reference
 from nodes.rules import Consequence, Outcome, Verdict
 from nodes.sealing import Sealing, sealed
 from nodes.shapes import Json
-from nodes.undoing import FindEffect, no_effect, undo_records
+from nodes.undoing import FindEffect, undo_records
 from nodes.windows import Entry
 from nodes.workflow import Ruling, Workflow
-from tools.contract import Arguments, Effect, Record, ToolError, ToolRefused, Trust
-from tools.registry import Registry
+from tools.contract import Arguments, Effect, ToolError, ToolRefused, Trust
 
 GRANT_LIFE = timedelta(days=7)
 
 VERDICTS = ("verdict.given", "effect.intended")
 """The kinds of events that carry a judgement: at the proposal, and again before the deed."""
 
-JUDGE = "rule:judge"
-"""The role by which records are read."""
-
-Read = Callable[[str, Arguments], Awaitable[Record]]
 Deeds = Callable[[str, str, datetime], Awaitable[Sequence[EffectRow]]]
 """What a proposer has done with a tool since a time: `(proposer, tool, since)`."""
 Found = Callable[[str], Awaitable[Mapping[str, Json]]]
 """What each agent of a case said last, by its name, as the log has it; of the case by its id."""
 Decided = Callable[[str], Awaitable[Decision | None]]
 """How a review stands, by its id."""
-
-
-async def no_findings(_case_id: str) -> Mapping[str, Json]:
-    """The findings of a case in which nobody has been asked."""
-    return {}
-
-
-async def no_deeds(_proposer: str, _tool: str, _since: datetime) -> Sequence[EffectRow]:
-    """The deeds of somebody who has done nothing yet: for whoever only reads records."""
-    return ()
-
-
-async def no_decision(_review_id: str) -> Decision | None:
-    """The decision of a review that does not exist: for whoever only reads records."""
-    return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,64 +66,21 @@ class Judgement:
 class Judge:
     """Judges the proposals of one workflow; the same code before the gate and before the effect."""
 
-    workflow: Workflow
-    registry: Registry
-    read: Read
+    reader: Reader
     deeds: Deeds
     decided: Decided
-    sealing: Sealing
-    clock: Callable[[], datetime]
-    effect: FindEffect = no_effect
-    found: Found = no_findings
+    effect: FindEffect
+    found: Found
 
-    async def records(self, case: Json) -> Records:
-        """The records of a case, read now, side by side where one does not need another.
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow whose rules it asks."""
+        return self.reader.workflow
 
-        Raises:
-            ToolError: a system does not answer, or has no such record; of several the first in the workflow's
-                order.
-        """
-        now = self.clock()
-        event = self.workflow.event.model_validate(await self.sealing.opened(case["event"]))
-        records: dict[str, BaseModel] = {"event": event}
-        left = list(self.workflow.sources)
-        while left:
-            ready = [source for source in left if source.needs <= records.keys()]
-            if not ready:
-                raise UnresolvedReference(f"nothing to read {left[0].name} by")
-            answers = await asyncio.gather(
-                *(self._read_source(source, records, now) for source in ready), return_exceptions=True
-            )
-            for source, answer in zip(ready, answers, strict=True):
-                if isinstance(answer, BaseException):
-                    raise answer
-                records[source.name] = answer
-            left = [source for source in left if source.name not in records]
-        return {**records, **self.workflow.computed(records, now)}
-
-    async def _read_source(self, source: Source, records: Records, now: datetime) -> Record:
-        permit = self.workflow.permissions.decide((JUDGE,), Verb.READ, source.tool)
-        if not permit.allowed:
-            raise NotPermitted(f"the judge of {self.workflow.name}: {permit.why}")
-        values = {name: self._argument(item, records, now) for name, item in source.arguments.items()}
-        try:
-            arguments = self.registry.describe(source.tool).arguments.model_validate(values)
-        except ValidationError as unfit:  # what another record says is nothing to ask this tool by
-            raise ToolRefused(f"{source.name} cannot be asked for by what the records say") from unfit
-        return await self.read(source.tool, arguments)
-
-    def _argument(self, item: str | WindowStart, records: Records, now: datetime) -> Any:
-        if isinstance(item, str):
-            return reference(records, item)
-        return now - self.workflow.rulings[item.tool].longest_window
-
-    def out_of_scope(self, records: Records) -> list[str]:
-        """The pairs of references that should be equal and are not."""
-        return [
-            f"{left} is not {right}"
-            for left, right in self.workflow.scope
-            if any(value != reference(records, right) for value in every(records, left))
-        ]
+    @property
+    def sealing(self) -> Sealing:
+        """The case's seal."""
+        return self.reader.sealing
 
     async def judge(self, case: Json, proposal: Proposal, expires_at: datetime | None = None) -> Judgement:
         """The verdict on a proposal, on facts read now.
@@ -155,32 +92,20 @@ class Judge:
         ruling = self.workflow.rulings.get(proposal.tool)
         if ruling is None or not self._may_propose(proposal):
             return self._unjudged(proposal, Outcome.REFUSE, "not_permitted")
-        if proposal.tool_version != self.registry.describe(proposal.tool).version:
+        if proposal.tool_version != self.reader.registry.describe(proposal.tool).version:
             return self._unjudged(proposal, Outcome.REFUSE, "tool_version_changed")
         if self._puts_words(ruling, proposal):
             return self._unjudged(proposal, Outcome.REFUSE, "words_not_listed")
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
-            records = {**await self.records(case), **await self._undoing(case, proposal)}
-            records |= await self._heard(case, proposal, ruling)
-            records |= self.workflow.concluded(records, self.clock())
+            records = await self._records(case, proposal, ruling)
             fitted, sources = await self._arguments(proposal, records)
-            arguments = fitted.model_dump(mode="json")
-            strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)
-        except ToolRefused as refusal:
-            return self._unjudged(proposal, Outcome.INVESTIGATE, refusal.reason)
-        except ToolError as failure:
-            return self._unjudged(proposal, Outcome.INVESTIGATE, f"source_{failure.reason}")
-        except UnresolvedReference:
-            return self._unjudged(proposal, Outcome.INVESTIGATE, "unresolved_reference")
-        except (ValidationError, NotCanonical, SealBroken):
-            return self._unjudged(proposal, Outcome.INVESTIGATE, "arguments_unfit")
+            strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)
+        except (ToolError, UnresolvedReference, ValidationError, NotCanonical, SealBroken) as failure:
+            return self._unjudged(proposal, Outcome.INVESTIGATE, _unknowable(failure))
         if strange:
             return self._unjudged(proposal, Outcome.REFUSE, "out_of_scope", records)
-        ledger = await self._ledger(ruling, proposal)
-        facts = ruling.facts_of(
-            records, proposal, arguments, self.clock(), ledger, handed_over=bool(case.get("parent"))
-        )
+        facts = await self._facts(case, proposal, ruling, records, fitted)
         snapshot, verdict = self._verdict(ruling, facts)
         verdict = self._by_rule_alone(ruling, proposal, sources, verdict)
         action = action_of(
@@ -190,7 +115,7 @@ class Judge:
             workflow=self.workflow.name,
             evidence=evidence_of(_bound(ruling, records), self.sealing),
             rules={"table": verdict.table, "version": verdict.version, "digest": verdict.digest},
-            expires_at=expires_at or self.clock() + GRANT_LIFE,
+            expires_at=expires_at or self.reader.clock() + GRANT_LIFE,
         )
         return Judgement(
             proposal=proposal,
@@ -201,8 +126,21 @@ class Judge:
             records=records,
         )
 
+    async def _records(self, case: Json, proposal: Proposal, ruling: Ruling) -> Records:
+        """What systems say now, what the ledger and the log say, and what follows from it all."""
+        records = {**await self.reader.records(case), **await self._undoing(case, proposal)}
+        records |= await self._heard(case, proposal, ruling)
+        return {**records, **self.workflow.concluded(records, self.reader.clock())}
+
+    async def _facts(
+        self, case: Json, proposal: Proposal, ruling: Ruling, records: Records, fitted: Arguments
+    ) -> Mapping[str, Fact]:
+        ledger, handed_over = await self._ledger(ruling, proposal), bool(case.get("parent"))
+        arguments, now = fitted.model_dump(mode="json"), self.reader.clock()
+        return ruling.facts_of(records, proposal, arguments, now, ledger, handed_over=handed_over)
+
     async def _undoing(self, case: Json, proposal: Proposal) -> Records:
-        return await undo_records(case, proposal, self.effect, self.registry, self.sealing)
+        return await undo_records(case, proposal, self.effect, self.reader.registry, self.sealing)
 
     async def _heard(self, case: Json, proposal: Proposal, ruling: Ruling) -> Records:
         """What agents have said, where proposal or facts rely on it: from the log, never from the state."""
@@ -230,7 +168,7 @@ class Judge:
 
     async def _arguments(self, proposal: Proposal, records: Records) -> tuple[Arguments, dict[str, Json]]:
         """The arguments in clear; only literals are opened, for what a record says is just text."""
-        tool = self.registry.describe(proposal.tool)
+        tool = self.reader.registry.describe(proposal.tool)
         values, sources = resolve(proposal, records)
         literals = {name: values[name] for name in proposal.literals}
         return tool.arguments.model_validate(values | await self.sealing.opened(literals)), sources
@@ -254,7 +192,7 @@ class Judge:
         """What the proposer has done in the windows that measure it, this very proposal aside."""
         if not ruling.agent_window:
             return []
-        since = self.clock() - ruling.agent_window
+        since = self.reader.clock() - ruling.agent_window
         done = await self.deeds(proposal.proposer, proposal.tool, since)
         return [
             Entry(at=effect.intended_at, amount=ruling.money(effect.arguments))
@@ -283,7 +221,7 @@ class Judge:
             return verdict
         if set(proposal.literals) - proposal.edits.keys():
             return ruling.table.investigate("literal_arguments")
-        tool = self.registry.describe(proposal.tool)
+        tool = self.reader.registry.describe(proposal.tool)
         told = sources.keys() if tool.effect is Effect.EGRESS else tool.authority & sources.keys()
         proven = {Trust.RECORD.value, Trust.PERSON.value}
         if any(sources[name]["trust"] not in proven for name in told):
@@ -308,16 +246,28 @@ class Judge:
         )
 
 
+def _unknowable(failure: Exception) -> str:
+    """The reason code of what could not be read, resolved or typed."""
+    match failure:
+        case ToolRefused():
+            return failure.reason
+        case ToolError():
+            return f"source_{failure.reason}"
+        case UnresolvedReference():
+            return "unresolved_reference"
+        case _:
+            return "arguments_unfit"
+
+
 def _bound(ruling: Ruling, records: Records) -> Records:
     """The records that a signature binds."""
     return {name: record for name, record in records.items() if name not in ruling.beside}
 
 
-def _not_own(ruling: Ruling, records: Records, arguments: Json) -> list[str]:
+def _not_own(ruling: Ruling, records: Records, fitted: Arguments) -> list[str]:
     """The arguments that should be the case's own and are another's."""
-    return [
-        name for name, path in ruling.own.items() if arguments.get(name) != _json(reference(records, path))
-    ]
+    given = fitted.model_dump(mode="json")
+    return [name for name, path in ruling.own.items() if given.get(name) != _json(reference(records, path))]
 
 
 def _json(value: Any) -> Any:

@@ -43,8 +43,8 @@ async def remembered(context: Context) -> Records:
         ToolError: a system does not answer, or refuses.
     """
     if context.memory.records is None:
-        records = await context.judge.records(context.case)
-        if strangers := context.judge.out_of_scope(records):
+        records = await context.judge.reader.records(context.case)
+        if strangers := context.judge.reader.out_of_scope(records):
             raise OutOfScope("; ".join(strangers))
         context.memory.records = records
     return context.memory.records

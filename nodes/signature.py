@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from checkpoints.canonical import digest
-from checkpoints.effects import Grant
+from checkpoints.grants import Grant
 from checkpoints.reviews import Decision, ReviewStatus
 from checkpoints.votes import APPROVING
 from nodes.action import differences

@@ -33,11 +33,6 @@ class Deed(Record):
     until: datetime
 
 
-async def no_effect(_key: str) -> EffectRow | None:
-    """The ledger of whoever only reads records."""
-    return None
-
-
 def undo_of(tool: Tool, effect: EffectRow) -> datetime | None:
     """Until when a deed can be taken back by a tool; None if it cannot, or not as the tool is now."""
     if tool.undo is None or tool.reversibility is not Reversibility.REVERSIBLE:

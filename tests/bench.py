@@ -38,6 +38,7 @@ from checkpoints.database import parse_address
 from checkpoints.embedded import embedded_postgres
 from checkpoints.serializer import StrictSerializer
 from checkpoints.session import fenced_session
+from graphs.contexts import context_on
 from graphs.intake import Intake
 from graphs.judging import case_state
 from graphs.settings import Settings
@@ -78,6 +79,9 @@ INSERT INTO payments SELECT 'P-7' || lpad(n::text, 5, '0'), 'O-7' || lpad(n::tex
 INSERT INTO tickets (ticket_id, customer_id, order_id, subject, body, status, created_at)
     SELECT 'T-7' || lpad(n::text, 5, '0'), 'C-7' || lpad(n::text, 4, '0'), 'O-7' || lpad(n::text, 5, '0'),
     subject, body, status, created_at FROM tickets, generate_series(0, {n}) n WHERE ticket_id = 'T-900001';
+"""
+_DEAR = """
+UPDATE payments SET amount_minor = 10000 + right(payment_id, 4)::int WHERE payment_id BETWEEN %s AND %s
 """
 
 
@@ -127,11 +131,10 @@ async def main() -> None:
 
 
 async def fill(sandbox: str, numbers: range, dear: range) -> None:
-    """Orders of 29.90 under all these numbers, and of 120.00 under those that are dear."""
+    """Orders of 29.90 under all these numbers; those that are dear cost 100.00 and more, each another sum."""
     async with await psycopg.AsyncConnection.connect(sandbox, autocommit=True) as connection:
         await connection.execute(_NEW_CASES.replace("{n}", str(numbers[-1])).encode())
-        raised = "UPDATE payments SET amount_minor = 12000 WHERE payment_id BETWEEN %s AND %s"
-        await connection.execute(raised, (f"P-7{dear[0]:05}", f"P-7{dear[-1]:05}"))
+        await connection.execute(_DEAR, (f"P-7{dear[0]:05}", f"P-7{dear[-1]:05}"))
 
 
 async def measure(parts: Parts, url: str) -> dict[str, Count]:
@@ -174,7 +177,7 @@ async def nodes_alone(
     workflow = house.parts.workflows[case.workflow]
     graph = house.runner._graph(workflow).copy(update={"checkpointer": saver})
     async with fenced_session(house.parts.database.engine, case.id) as session:
-        context = house.runner._context(case, workflow, session)
+        context = context_on(house.parts, case, workflow, session)
 
         async def deed() -> None:
             state = await graph.ainvoke(

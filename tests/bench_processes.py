@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from tests import bench_reads
 from tests.api.command import said, started
 from tests.api.conftest import make_people
 from tests.api.door import STRUCTURED, envelope
@@ -27,22 +27,23 @@ CHEAP = range(2 * (WARM + CASES))
 DEAR = range(len(CHEAP), len(CHEAP) + WAITING)
 NUMBERS = range(len(CHEAP) + WAITING)
 """The numbers of the orders that the cases are about."""
-READS = 50
+STANDING = min(50, CASES // 2)
+"""How many cases stand still while reads are measured."""
 IDLE_SECONDS = 10
 _PATIENCE_SECONDS = 600
 _LOOK_SECONDS = 0.02
 _TICKS = os.sysconf("SC_CLK_TCK")
-_READS = ("/cases/{case}", "/cases/{case}/timeline", "/reviews?status=open&limit=50", "/reviews/counts")
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """The API's address as the shop and a lead see it, and the databases behind it."""
+    """The API's address as the shop, a lead and Prometheus see it, and the databases behind it."""
 
     ours: str
     environment: dict[str, str]
     shop: httpx.AsyncClient
     lead: httpx.AsyncClient
+    gauge: httpx.AsyncClient
 
     async def row(self, query: str) -> Any:
         async with await psycopg.AsyncConnection.connect(self.ours, autocommit=True) as connection:
@@ -92,7 +93,8 @@ async def measure(
                     waiting = await _waiting(company, DEAR, ids, process.pid)
                     reads = await _reads(company)
         _show_rates(rates, governed)
-        _show_rest(api_took, worker_took, idle, waiting, reads)
+        _show_rest(api_took, worker_took, idle, waiting)
+        bench_reads.show(reads)
 
 
 @asynccontextmanager
@@ -113,7 +115,7 @@ async def _api(
                         timeout=60,
                     )
                 )
-                for who in ("shop", "lee")
+                for who in ("shop", "lee", "gauge")
             ]
             yield Company(ours, environment, *doors), took
 
@@ -181,20 +183,24 @@ async def _asked(company: Company, numbers: range, ids: Callable[[int], dict[str
     await company.until(_ASKED, before + len(numbers))
 
 
-async def _reads(company: Company) -> dict[str, float]:
-    """Milliseconds of the API's reads, as a client on the same machine sees them; medians."""
-    (case,) = await company.row("SELECT id FROM cases WHERE status = 'closed' ORDER BY id LIMIT 1")
-    return {path: await _read(company, path.format(case=case)) for path in _READS}
+_IDS = """
+SELECT (SELECT id FROM cases WHERE status = 'closed' ORDER BY id LIMIT 1) AS "case",
+       (SELECT id FROM reviews WHERE status = 'open' ORDER BY id LIMIT 1) AS review,
+       (SELECT id FROM audit_events ORDER BY seq LIMIT 1) AS event
+"""
+_STAND_STILL = f"""
+WITH still AS (
+    UPDATE cases SET status = 'escalated', reason = 'no_rule_matches', owner = 'support_lead'
+    WHERE id IN (SELECT id FROM cases WHERE status = 'closed' ORDER BY id DESC LIMIT {STANDING}) RETURNING id)
+SELECT count(*) FROM still
+"""  # noqa: S608 - a number of our own
 
 
-async def _read(company: Company, path: str) -> float:
-    times = []
-    for _ in range(READS):
-        began = time.perf_counter()
-        answer = await company.lead.get(path)
-        times.append((time.perf_counter() - began) * 1000)
-        assert answer.status_code == 200, (path, answer.text)
-    return statistics.median(times)
+async def _reads(company: Company) -> dict[str, bench_reads.Took]:
+    assert await company.row(_STAND_STILL) == (STANDING,)
+    case, review, event = await company.row(_IDS)
+    ids = {"case": case, "review": review, "event": event}
+    return await bench_reads.measure(company.lead, company.gauge, ids)
 
 
 def _cpu(pid: int) -> float:
@@ -220,9 +226,7 @@ def _show_rates(rates: list[float], governed: float) -> None:
     Console(width=100).print(table)
 
 
-def _show_rest(
-    api: float, worker: float, idle: tuple[float, float], waiting: dict[str, float], reads: dict[str, float]
-) -> None:
+def _show_rest(api: float, worker: float, idle: tuple[float, float], waiting: dict[str, float]) -> None:
     table = Table(title="What processes cost", title_justify="left")
     for name in ("what", "is"):
         table.add_column(name, justify="left" if name == "what" else "right")
@@ -232,6 +236,4 @@ def _show_rest(
     table.add_row("commits a second of an idle API and worker", f"{idle[1]:.1f}")
     for name, value in waiting.items():
         table.add_row(f"{WAITING} waiting cases: {name}", f"{value:.1f}")
-    for path, took in reads.items():
-        table.add_row(f"GET {path}", f"{took:.1f} ms")
     Console(width=100).print(table)

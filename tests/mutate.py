@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from checkpoints.embedded import embedded_postgres
-from tests.conftest import RUN_FOLDER
+from tests.conftest import RUN_FOLDER, quick_place
 from tests.mutations import (
     gateway,
     limits,
@@ -122,7 +122,7 @@ async def mutate(wanted: Sequence[Mutation], console: Console, *, trusting: bool
 @contextmanager
 def copies() -> Iterator[tuple[Path, list[Copy]]]:
     """The folder of one server for all runs, and copies of the project; all gone when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="countersign-mutate-") as name:
+    with tempfile.TemporaryDirectory(prefix="countersign-mutate-", dir=quick_place()) as name:
         folder = Path(name)
         folder.chmod(0o755)
         run = folder / "run"

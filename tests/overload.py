@@ -26,10 +26,11 @@ from rich.table import Table
 
 from api.serve import serving
 from checkpoints.embedded import EmbeddedPostgres, embedded_postgres
+from graphs.clock import utc_now
 from graphs.people import SERVICE_PREFIX, PeopleFile, Person, Service, new_token, write_people
 from graphs.settings import Rate, Room, Settings
 from graphs.waiting_room import COME_BACK_SECONDS, WaitingRoom
-from graphs.wiring import open_parts, utc_now
+from graphs.wiring import open_parts
 from tests.bench import ids_of
 from tests.conftest import AS_OF
 from tests.databases import OURS, SANDBOX, clone, make_templates

@@ -22,6 +22,7 @@ from checkpoints.database import drop_database
 from checkpoints.embedded import APPLICATION, embedded_postgres
 from checkpoints.log_check import Verification
 from graphs.addresses import Addresses, bring_up, kept_running
+from graphs.clock import utc_now
 from graphs.people import (
     PERSON_PREFIX,
     SERVICE_PREFIX,
@@ -32,7 +33,7 @@ from graphs.people import (
     write_people,
 )
 from graphs.settings import Settings
-from graphs.wiring import Parts, open_parts, utc_now
+from graphs.wiring import Parts, open_parts
 
 _NAMES = ("countersign_demo", "countersign_demo_sandbox")
 _LIFE = timedelta(days=1)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from api.demo.scenario import Doors, Scenario, Sent, event
 from api.show import console, vendor_table
-from graphs.wiring import Parts, utc_now
+from graphs.clock import utc_now
+from graphs.wiring import Parts
 from nodes.shapes import Json
 from tools.contract import Call
 from tools.sandbox.database import open_sandbox

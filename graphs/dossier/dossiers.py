@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from checkpoints.audit import Event, tell
-from checkpoints.audit_proofs import first_head_over, prove_inclusion
+from checkpoints.audit_proofs import first_head_over, prove_inclusions
 from checkpoints.audit_tree import grow_tree
 from checkpoints.case_events import Placed, placed_events, shown_in
 from checkpoints.cases import get_case
@@ -66,7 +66,7 @@ class Dossiers:
         note, key = head.note, str(self.parts.signer.key)
         return Dossier(
             case=case_id,
-            events=[await _entry(tx, one, head.size) for one in placed],
+            events=await _entries(tx, placed, head.size),
             shown={name: _beside(shown[name]) for name in sorted(opened & shown.keys())},
             head=HeadOfLog(size=head.size, root=head.root.hex(), note=note, key=key),
         )
@@ -91,10 +91,16 @@ def _last(placed: Sequence[Placed]) -> int:
     return max(place for place in places if place is not None)
 
 
-async def _entry(tx: Transaction, one: Placed, size: int) -> Entry:
-    proof = await prove_inclusion(tx, one.event.id, size)
-    path = [beside.hex() for beside in proof.path]
-    return Entry(event=ToldEvent(**one.event.to_json()), index=proof.index, proof=path)
+async def _entries(tx: Transaction, placed: Sequence[Placed], size: int) -> list[Entry]:
+    proofs = await prove_inclusions(tx, [one.event.id for one in placed], size)
+    return [
+        Entry(
+            event=ToldEvent(**one.event.to_json()),
+            index=proof.index,
+            proof=[beside.hex() for beside in proof.path],
+        )
+        for one, proof in zip(placed, proofs, strict=True)
+    ]
 
 
 def _beside(shown: Json) -> Json:

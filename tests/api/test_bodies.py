@@ -2,11 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
-from api.bodies import LARGEST_BODY
+from api.app import create_app
+from api.bodies import LARGEST_BODY, LimitBodies
+from api.connections import Impatient
+from api.errors import body_too_large, body_too_late
+from api.serve import listening
 from graphs.storable import MOST_NESTED, storable
 from tests.api.door import Door, problem
 
@@ -59,6 +65,44 @@ async def test_a_caller_who_hangs_up_in_the_middle_leaves_nothing_behind(door: D
         await writer.wait_closed()
     assert (await door.http.get("/health/live")).status_code == 200
     assert reader.at_eof() or not await reader.read()
+
+
+@pytest.fixture
+async def hurried(door: Door, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
+    """The door of an API that waits for nobody."""
+    monkeypatch.setattr(Impatient, "patience", timedelta(milliseconds=200))
+    app = create_app(door.house.parts)
+    app.add_middleware(LimitBodies, body_too_large, body_too_late, timedelta(milliseconds=200))
+    async with (
+        listening(app, host="127.0.0.1", port=0) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False) as http,
+    ):
+        yield replace(door, http=http)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(hurried: Door) -> None:
+    reader, writer = await _connect(hurried.http.base_url)
+    writer.write(b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"urn:countersign:problem:body-too-late" in answer
+    writer.close()
+
+
+@pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost"])
+async def test_a_head_that_does_not_come_is_not_waited_for(hurried: Door, head: bytes) -> None:
+    reader, writer = await _connect(hurried.http.base_url)
+    writer.write(head)
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_whoever_was_answered_is_not_waited_for_any_longer(hurried: Door) -> None:
+    reader, writer = await _connect(hurried.http.base_url)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /health/live HTTP/1.1\r\nHost")
+    answer = await reader.read()
+    assert answer.count(b"HTTP/1.1 200 ") == 1
+    writer.close()
 
 
 def test_what_is_nested_up_to_the_limit_can_be_stored() -> None:

@@ -1,9 +1,11 @@
 """`countersign up` and `countersign worker`: they say where they are, and end in good order."""
 
+import asyncio
 import json
 import shutil
 import signal
 import socket
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tests.api.conftest import make_people
 from tests.api.door import STRUCTURED, envelope
 from tests.engine.processes import until
 from tests.house import House, ManualClock
+from tools.sandbox.cast import CAST
 
 SCENES = [f"clean_29_90_{turn}" for turn in range(1, 9)] + [f"clean_120_00_{turn}" for turn in range(1, 5)]
 AT_REST = {"closed", "waiting_review", "rejected", "escalated"}
@@ -207,3 +210,35 @@ async def _send_all(url: str, token: str) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False, headers=headers, timeout=60) as http:
         for scene in SCENES:
             assert (await http.post("/events", json=envelope(scene))).status_code == 202
+
+
+async def test_what_nobody_foresaw_is_logged_line_by_line_without_a_word_of_it(
+    house: House, env: Environment, now_tokens: dict[str, str]
+) -> None:
+    async with started("api", "--port", "0", env=env) as process:
+        lines = await said(process, "People file")
+        url = lines[0].removeprefix("Countersign listens on ")
+        await house.rows("ALTER TABLE cases RENAME COLUMN title TO heading")
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            answer = await http.post(
+                "/events",
+                content=json.dumps(envelope("clean_29_90_1")),
+                headers={"Content-Type": STRUCTURED, "Authorization": f"Bearer {now_tokens['shop']}"},
+            )
+        done = await ended(process, signal.SIGTERM)
+
+    assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+    logged = [json.loads(line) for line in done.err.splitlines()]
+    assert [line["level"] for line in logged] == ["error"]
+    assert "UndefinedColumn" in str(logged[0]["error"])
+    assert CAST["clean_29_90_1"].order_id not in done.err
+
+
+async def test_what_ends_a_process_is_logged_in_the_same_way() -> None:
+    code = "from api.logs import configure; configure(); raise RuntimeError('canary-4711')"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    _, err = await process.communicate()
+
+    assert process.returncode == 1
+    assert [one["type"] for one in json.loads(err)["error"]] == ["builtins.RuntimeError"]
+    assert b"canary-4711" not in err

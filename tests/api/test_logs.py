@@ -65,6 +65,16 @@ def test_what_an_exception_came_from_is_told_the_same_way() -> None:
     assert CANARY not in json.dumps(chain)
 
 
+def test_of_several_exceptions_at_once_each_is_told() -> None:
+    group = ExceptionGroup(CANARY, [LookupError(CANARY), ValueError(CANARY)])
+
+    chain = told(group)
+
+    kinds = [one["type"] for one in chain]
+    assert kinds == ["builtins.ExceptionGroup", "builtins.LookupError", "builtins.ValueError"]
+    assert CANARY not in json.dumps(chain)
+
+
 def test_no_line_says_where_the_project_lies_on_this_machine() -> None:
     def fails() -> None:
         json.loads("{")

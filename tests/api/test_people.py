@@ -1,6 +1,7 @@
 """Who may come in stands in a small file: hashed, expiring tokens, believed only while the file is whole."""
 
 import hashlib
+import json
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,8 @@ UNFIT: dict[str, tuple[str | bytes, str]] = {
     "no YAML": ("people: [", "line 1"),
     "no UTF-8": (b"people: []\n\xff", "cannot be read"),
     "a list": ("- lee", "valid dictionary"),
+    "a key twice": ("people: []\npeople: []", "said twice"),
+    "an alias": ("people: &all []\nservices: *all", "aliases are not read"),
     "lists in lists": ("[" * 5000, "cannot be read"),
     "an unknown key": (yaml.safe_dump({"persons": [LEE]}), "persons: Extra inputs"),
     "an unknown key of a person": (
@@ -62,8 +65,8 @@ UNFIT: dict[str, tuple[str | bytes, str]] = {
         yaml.safe_dump({"people": [LEE | {"tokens": [{"sha256": HASH}]}]}),
         "people.0.tokens.0.expires_at",
     ),
-    "a person twice": (yaml.safe_dump({"people": [LEE, LEE | {"tokens": []}]}), "a person is there twice"),
-    "one token for two": (yaml.safe_dump({"people": [LEE, LEE | {"id": "max"}]}), "a token is there twice"),
+    "a person twice": (json.dumps({"people": [LEE, LEE | {"tokens": []}]}), "a person is there twice"),
+    "one token for two": (json.dumps({"people": [LEE, LEE | {"id": "max"}]}), "a token is there twice"),
 }
 """Contents of a people file, and what the refusal says."""
 

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,10 +12,14 @@ import pytest
 from sqlalchemy import Select
 
 from checkpoints.database import Transaction
-from checkpoints.review_queue import Filter, Sort, list_queue, queue_query
+from checkpoints.review_queue import Filter, Sort, list_queue, list_stakes, queue_query
+from checkpoints.reviews import get_review
+from graphs.electorate import Electorate
 from graphs.people import PERSON_PREFIX, Person, new_token, read_people, write_people
+from graphs.queue_view import MOST_COUNTED, MOST_LOOKED_AT
 from graphs.settings import Settings
 from tests.api.door import Door, Json, problem
+from tests.counting import Counting
 
 LEADS = "clean_120_00_1"
 FINANCES = "clean_640_00_1"
@@ -391,6 +396,77 @@ async def test_mine_is_what_each_person_may_decide_review_by_review(
     assert some >= 6, "the people hardly differ"
 
 
+async def pile(door: Door) -> None:
+    """Sixty times two reviews that have all in common, but that to one of some pairs something was said."""
+    chance = random.Random(9)  # noqa: S311 - which reviews there are
+    review = await door.waiting(LEADS)
+    (finance,) = [{**rung, "role": "finance", "asked": "finance"} for rung in review["ladder"]]
+    ladders = [review["ladder"], [{**finance, "people": 2}], [*review["ladder"], {**finance, "stage": 1}]]
+    cases = [await door.opened(f"clean_29_90_{number}", who="lee") for number in (1, 2, 3)]
+    await door.house.rows('UPDATE cases SET rollback = \'{"by": "person:max"}\' WHERE id = %s', cases[1])
+    for number in range(60):
+        proposer = chance.choice(["agent:refund/policy", "person:both", None])
+        action = {"proposer": proposer} | chance.choice([{}, {"rules": {"digest": "of nobody's"}}])
+        alike = await copies(
+            door,
+            review,
+            2,
+            f"pile-{number}",
+            case_id=_quoted(chance.choice([review["case_id"], *cases])),
+            workflow=_quoted(chance.choice(["refund", "refund", "vendor", "gone"])),
+            amount_minor=chance.choice(["12000", "60000", "NULL"]),
+            currency=_quoted(chance.choice(["EUR", "EUR", "USD"])),
+            ladder=_quoted(json.dumps(chance.choice(ladders))),
+            action=f"action || {_quoted(json.dumps(action))}",
+            kind=_quoted(chance.choice(["gate", "afterwards"])),
+            shown="jsonb_set(shown, '{signed_by}', '[\"person:fay\"]')",
+        )
+        if number % 6 == 0:
+            await door.house.rows(_SIGNED, f"v-{number}", alike[0], *chance.choice(SIGNATURES))
+    await door.house.rows("UPDATE rule_tables SET drafted_by = 'person:duty', drafted_eyes = 'head'")
+
+
+SIGNATURES = [
+    ("person:finn", "finance", "approve"),
+    ("person:kit", None, "edit"),
+    ("person:lee", None, "comment"),
+]
+_SIGNED = """
+INSERT INTO votes (id, review_id, person, humans, role, rung, kind, digest, voted_at)
+SELECT %s, r.id, p.person, ARRAY[split_part(p.person, ':', 2)], p.role, 0, p.kind, r.digest, r.opened_at
+FROM reviews r, (VALUES (%s)) AS n (id), (SELECT %s AS person, %s AS role, %s AS kind) p WHERE r.id = n.id
+"""
+
+
+async def test_of_many_reviews_each_is_answered_as_it_is_when_somebody_votes_on_it_alone(
+    crowd: Door, subtests: pytest.Subtests
+) -> None:
+    """By whole answers: as which role, on whose behalf, why or why not."""
+    await pile(crowd)
+    await lend(crowd, "lee", "del")
+    await lend(crowd, "finn", "del", amount_minor=70000, currency="EUR", workflow="refund")
+    await lend(crowd, "finn", "lee")
+    parts, different = crowd.house.parts, set()
+    for who in ("lee", "max", "finn", "fay", "kit", "both", "del", "duty", "head"):
+        with subtests.test(who):
+            principal = parts.people.person(f"person:{who}")
+            assert principal is not None
+            async with parts.database.transaction() as tx:
+                electorate = Electorate(parts)
+                voter = await electorate.voter(tx, principal)
+                listed = (await list_queue(tx, Filter(), sort=Sort.DUE, limit=200)).items
+                stakes = (await list_stakes(tx, Filter(), sort=Sort.DUE, limit=200)).items
+                alone = [
+                    await electorate.eligibility(tx, await get_review(tx, one.id), principal)
+                    for one in listed
+                ]
+                assert [one.id for one in stakes] == [one.id for one in listed]
+                assert await voter.eligibilities(listed) == alone
+                assert await voter.eligibilities(stakes) == alone
+            different |= {(one.allowed, one.role, one.why, one.on_behalf_of) for one in alone}
+    assert len(different) > 20, "the answers hardly differ"
+
+
 async def test_what_is_lent_is_mine_until_it_is_taken_back(crowd: Door) -> None:
     review = await crowd.waiting(LEADS)
     assert await listed(crowd, "del", mine=True) == []
@@ -466,17 +542,31 @@ async def test_counts_say_how_much_there_is_to_do(door: Door) -> None:
 
 async def test_mine_is_counted_up_to_a_limit_and_says_when_there_is_more(door: Door) -> None:
     review = await door.waiting(LEADS)
-    await copies(door, review, 199)
+    await copies(door, review, MOST_COUNTED - 1)
     counts = await door.get("lee", "/reviews/counts")
-    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (200, 200, False)
+    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (MOST_COUNTED, MOST_COUNTED, False)
     await copies(door, review, 1, "more")
     counts = await door.get("lee", "/reviews/counts")
-    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (201, 200, True)
+    assert (counts["open"], counts["mine"], counts["mine_is_more"]) == (MOST_COUNTED + 1, MOST_COUNTED, True)
 
 
 async def test_counts_of_nothing_are_zero(door: Door) -> None:
     counts = await door.get("lee", "/reviews/counts")
     assert (counts["open"], counts["mine"], counts["by_risk"], counts["by_workflow"]) == (0, 0, {}, {})
+
+
+async def test_no_more_than_so_many_are_looked_at_for_one_answer(door: Door) -> None:
+    """They ask the caller's role, but about more than the caller may sign; the one behind them is found."""
+    review = await door.waiting(LEADS)
+    due_before = {"amount_minor": "90000", "due_at": "due_at - interval '1 hour'"}
+    await copies(door, review, MOST_LOOKED_AT + 200, "above", **due_before)
+
+    counts = await door.get("lee", "/reviews/counts")
+    assert (counts["mine"], counts["mine_is_more"]) == (0, True)
+    page = await door.get("lee", "/reviews", mine=True, sort="due", limit=2)
+    assert page["items"] == []
+    assert page["next"] is not None
+    assert _ids(await walk(door, mine=True, sort="due", limit=2)) == [review["id"]]
 
 
 # --- speed ------------------------------------------------------------------------------------------------
@@ -502,6 +592,33 @@ async def test_an_index_serves_every_order_from_any_page_on(door: Door, sort: So
             plan = await _plan(tx, queue_query(Filter(), sort=sort, limit=51, after=after))
             assert {node["Node Type"] for node in plan} == {"Limit", "Index Scan"}
             assert sum(node.get("Rows Removed by Filter", 0) for node in plan) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "statements"),
+    [("/reviews", {}, 4), ("/reviews", {"mine": True}, 10), ("/reviews/counts", {}, 11)],
+    ids=["page", "mine", "counts"],
+)
+async def test_a_read_of_many_reviews_asks_as_many_statements_as_one_of_a_few(
+    door: Door, path: str, wanted: Json, statements: int
+) -> None:
+    """BEGIN, COMMIT and the pool's look at its connection are among them."""
+    review = await door.waiting(LEADS)
+    await copies(door, review, 4)
+    few = await _asked(door, path, wanted)
+    await copies(door, review, 190, "more", amount_minor="10000 + n")
+    many = await _asked(door, path, wanted)
+
+    assert few == many
+    assert sum(few.values()) == statements
+
+
+async def _asked(door: Door, path: str, wanted: Json) -> dict[str, int]:
+    """What a read asks of our database, by kind, once the caller has come in."""
+    await door.get("lee", path, **wanted)
+    with Counting() as counting:
+        await door.get("lee", path, **wanted)
+    return dict(counting.all.kinds)
 
 
 async def _plan(tx: Transaction, query: Select[Any]) -> list[Json]:

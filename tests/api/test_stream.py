@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -12,7 +12,7 @@ import pytest
 from api import serve
 from api.app import create_app
 from api.serve import listening, serving
-from api.stream import MOST_WAITING, Live
+from api.stream import MOST_EACH, MOST_WAITING, Live
 from graphs.wiring import Parts
 from tests.api.door import Door, Json, problem
 from tests.engine.processes import until
@@ -20,6 +20,7 @@ from tests.house import House
 
 LEADS = "clean_120_00_1"
 RELOAD = {"reload": True}
+ME = "person:lee"
 LESS_THAN_READERS_ARE_WAITED_FOR = serve._PATIENCE_SECONDS - 1
 _LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %%'"
 
@@ -117,7 +118,7 @@ async def test_whoever_is_too_far_behind_is_told_to_read_again(door: Door) -> No
     review = await door.waiting(LEADS)
     live = Live(door.house.parts)
     last = MOST_WAITING + 50
-    async with live.stream() as slow, live.stream() as quick:
+    async with live.stream(ME) as slow, live.stream(ME) as quick:
         for version in range(1, last + 1):
             await door.house.rows("UPDATE reviews SET version = %s", version)
         while json.loads(await _next(quick)) != {"id": review["id"], "version": last}:
@@ -148,10 +149,10 @@ async def test_a_lost_database_connection_comes_back_and_asks_to_read_again(door
 
 async def test_all_readers_of_a_process_share_one_connection_and_leave_no_trace(parts: Parts) -> None:
     house, live = House(parts), Live(parts)
-    async with live.stream(), live.stream():
+    async with live.stream(ME), live.stream(ME):
         assert len(await house.rows(_LISTENERS)) == 1
         assert len(live.streams) == 2
-    assert live.streams == set()
+    assert live.streams == {}
     await live.end()
     await until(lambda: _nobody_listens(house), "the connection is gone")
 
@@ -159,7 +160,7 @@ async def test_all_readers_of_a_process_share_one_connection_and_leave_no_trace(
 async def test_whoever_comes_after_the_end_is_sent_away_at_once(parts: Parts) -> None:
     live = Live(parts)
     await live.end()
-    async with live.stream() as queue:
+    async with live.stream(ME) as queue:
         assert queue.get_nowait() is None
     assert live.listening is None
 
@@ -207,3 +208,20 @@ async def test_changes_are_told_in_the_order_in_which_they_commit(door: Door) ->
 
 async def _nobody_listens(house: House) -> bool:
     return await house.rows(_LISTENERS) == []
+
+
+async def test_somebody_with_too_many_streams_gets_no_more_and_others_do(door: Door) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST_EACH):
+            await stack.enter_async_context(reading(door))
+        refused = await door.ask("lee", "GET", "/reviews/stream")
+        problem(refused, 429, "too-many-streams")
+        assert refused.headers["Retry-After"] == "15"
+        await stack.enter_async_context(reading(door, "finn"))
+
+    async def there_is_room() -> bool:
+        headers = {"Authorization": f"Bearer {door.tokens['lee']}"}
+        async with door.http.stream("GET", "/reviews/stream", headers=headers) as response:
+            return response.status_code == 200
+
+    await until(there_is_room, "lee, who has closed them, gets a stream again")

@@ -16,6 +16,7 @@ from checkpoints.errors import StaleHead
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fenced_session
+from graphs.contexts import context_on
 from graphs.runner import MOST_STEPS, Graph
 from nodes.context import Context
 from nodes.shapes import Json
@@ -71,7 +72,7 @@ async def thread_on(house: House, case: Case, session: Session) -> Thread:
             "configurable": {"thread_id": case.id, "run_id": case.id},
             "recursion_limit": MOST_STEPS,
         },
-        context=house.runner._context(case, workflow, session),
+        context=context_on(house.parts, case, workflow, session),
         session=session,
     )
 

@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from checkpoints.projection import Projection
 from checkpoints.saver import GovernedSaver
 from checkpoints.session import Session, fenced_session
+from graphs.contexts import context_on
 from graphs.runner import Graph
 from nodes.context import Context
 from tests.house import House
@@ -42,7 +43,7 @@ async def governed(house: House, case_id: str) -> AsyncIterator[Governed]:
         saver = GovernedSaver(session, Projection(case_id, house.parts.clock))
         yield Governed(
             graph=workflow.build().compile(checkpointer=saver),
-            context=house.runner._context(case, workflow, session),
+            context=context_on(house.parts, case, workflow, session),
             config={"configurable": {"thread_id": case_id, "run_id": case_id}, "recursion_limit": 60},
             session=session,
         )

@@ -8,7 +8,7 @@ from itertools import combinations_with_replacement
 import pytest
 
 from checkpoints.audit import tell
-from checkpoints.audit_proofs import newest_head, prove_consistency, prove_inclusion
+from checkpoints.audit_proofs import newest_head, prove_consistency, prove_inclusion, prove_inclusions
 from checkpoints.audit_tree import grow_tree
 from checkpoints.database import Database, open_database
 from checkpoints.errors import EventNotFound, NotInTheTree, SizeUnfit, TreeDamaged
@@ -154,6 +154,23 @@ async def test_a_proof_of_a_large_tree_reads_few_rows(large: tuple[Database, lis
         await prove_inclusion(tx, "e-33333")
 
         assert 0 < await touched() - before <= 3 * 256
+
+
+async def test_several_events_are_proved_together_as_each_is_alone(
+    large: tuple[Database, list[bytes]],
+) -> None:
+    database, _ = large
+    await grow(database)
+    told = [f"e-{index}" for index in (65_536, 3, 69_999, 3, 255, 256)]
+
+    async with database.transaction() as tx:
+        for size in (None, 70_000):
+            alone = [await prove_inclusion(tx, one, size) for one in told]
+            assert await prove_inclusions(tx, told, size) == alone
+        with pytest.raises(SizeUnfit, match="leaf 65536: a tree of 300 leaves does not have it"):
+            await prove_inclusions(tx, ["e-3", "e-65536"], 300)
+        with pytest.raises(EventNotFound):
+            await prove_inclusions(tx, ["e-3", "e-nowhere"])
 
 
 async def test_an_event_has_its_proof_in_every_tree_since_it_came(empty: Database) -> None:

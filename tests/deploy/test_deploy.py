@@ -30,6 +30,7 @@ from tests.api.door import STRUCTURED, envelope
 from tests.deploy.containers import (
     DEPLOY,
     ROOT,
+    Instruction,
     address,
     compose,
     dockerfile,
@@ -204,20 +205,33 @@ def test_every_secret_is_asked_for_and_none_is_chosen() -> None:
     assert set(re.findall(r"^(\w+)=$", example, re.MULTILINE)) == variables_of_compose() == set(SECRETS)
 
 
-def test_the_image_holds_the_packages_and_what_the_lock_says() -> None:
+def test_the_image_holds_the_packages_and_no_more_than_is_named() -> None:
     build, _ = dockerfile()
-    copied = {word for line in build if line.word == "COPY" for word in line.rest.split()[:-1]}
+    copied = _copied(build)
     assert {name for name in copied if (ROOT / name).is_dir()} == set(
         PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     )
-    assert all((ROOT / name).exists() for name in copied)
     let_in = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {line.removeprefix("!") for line in let_in if line.startswith("!")} == copied
+    assert {line.removeprefix("!") for line in let_in if line.startswith("!")} == {
+        name.removesuffix("*") for name in copied
+    }
     synced = [line.rest for line in build if "uv sync" in line.rest]
-    assert all("--frozen --no-dev" in line for line in synced)
+    assert all("uv sync --no-dev" in line for line in synced)
     locked = {package["name"] for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
     left_out = {name for line in synced for name in re.findall(r"--no-install-package (\S+)", line)}
     assert left_out <= locked
+
+
+def test_the_image_is_built_from_what_a_fresh_clone_has() -> None:
+    build, _ = dockerfile()
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    needed = {name for name in _copied(build) if not name.endswith("*")}
+    assert all((ROOT / name).exists() for name in needed)
+    assert needed.isdisjoint(name.strip("/") for name in ignored)
+
+
+def _copied(stage: list[Instruction]) -> set[str]:
+    return {word for line in stage if line.word == "COPY" for word in line.rest.split()[:-1]}
 
 
 def test_what_runs_is_not_root_and_has_nothing_to_build_with() -> None:

@@ -1,14 +1,19 @@
 """A line to the database that breaks at the worst moment: what the worker was about to write is written."""
 
-from dataclasses import replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from psycopg import AsyncConnection
+import pytest
 
 from api.serve import working
-from checkpoints.embedded import EmbeddedPostgres
+from checkpoints.cases import Status
+from checkpoints.errors import DatabaseAway, ThreadIsBusy
+from checkpoints.session import fenced_session
 from checkpoints.worker import Pace
 from graphs.wiring import Parts
+from nodes.agent import AgentRole, LookUp, Thought
+from nodes.shapes import Json
 from tests.engine.processes import until
 from tests.house import House
 from tools.sandbox.cast import CAST
@@ -24,12 +29,15 @@ CUT_ONCE = (
     "CREATE TRIGGER cut_once BEFORE DELETE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION cut_once()",
 )
 """The connection over which the first job is reported as done is cut before that is committed."""
-
-
-_LISTENERS = """
-SELECT pid FROM pg_stat_activity WHERE datname = %s AND query LIKE 'LISTEN "procrastinate%%'
+HOLDING = """
+SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(%s, 0)
 """
-_HEARTS = "SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > %s"
+
+
+class BrokenBrain(Exception):
+    """A fault in the code of an agent."""
 
 
 async def test_a_job_whose_end_was_cut_off_is_not_its_living_workers_for_ever(
@@ -52,35 +60,33 @@ async def test_a_job_whose_end_was_cut_off_is_not_its_living_workers_for_ever(
     assert len(await house.refunds(CAST["clean_29_90_1"].order_id)) == 1
 
 
-async def test_a_worker_that_the_database_let_in_no_more_listens_again_and_shows_life(
-    house: House, parts: Parts, postgres: EmbeddedPostgres
-) -> None:
-    """The lines that are there stay; a new one is refused, as by a server that is starting."""
-    (place,) = await house.rows("SELECT current_database() AS name")
-    beats_often = replace(NOBODY_IS_DEAD, heartbeat=timedelta(milliseconds=10))
-    async with (
-        await AsyncConnection.connect(postgres.url("postgres"), autocommit=True) as admin,
-        working(parts, pace=beats_often),
-    ):
+@dataclass(slots=True)
+class BreaksOnceItsLineIsCut:
+    """A brain that breaks after the line that holds its thread was cut, and another worker has the thread."""
 
-        async def listeners() -> set[int]:
-            return {pid for (pid,) in await (await admin.execute(_LISTENERS, (place["name"],))).fetchall()}
+    house: House
+    other: AsyncExitStack
+    case_id: str = ""
 
-        async def listens() -> bool:
-            return await listeners() != set()
+    async def think(self, role: AgentRole, view: Json, look_ups: tuple[LookUp, ...]) -> Thought:
+        (line,) = await self.house.rows(HOLDING, self.case_id)
+        await self.house.rows("SELECT pg_terminate_backend(%s, 5000)", line["pid"])
+        engine = self.house.parts.database.engine
+        await self.other.enter_async_context(fenced_session(engine, self.case_id))
+        raise BrokenBrain
 
-        async def is_cut_off() -> bool:
-            for pid in await listeners():
-                await admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
-            return await listeners() == set()
 
-        async def beats() -> bool:
-            return await house.rows(_HEARTS, (await house.rows("SELECT now() AS at"))[0]["at"]) != []
+async def test_a_worker_that_has_lost_its_thread_does_not_stop_the_case(house: House) -> None:
+    async with AsyncExitStack() as other:
+        brain = BreaksOnceItsLineIsCut(house, other)
+        broken = House(replace(house.parts, brain=brain))
+        case = await broken.send("clean_29_90_1")
+        brain.case_id = case.id
+        (command,) = await house.rows("SELECT id FROM commands")
+        with pytest.raises((ThreadIsBusy, DatabaseAway)):
+            await broken.runner.carry_out(command["id"])
+        assert (await house.case(case.id)).status is not Status.FAILED
+        assert "case.failed" not in await house.kinds(case.id)
 
-        await until(listens, "the worker listens")
-        await admin.execute(f'ALTER DATABASE "{place["name"]}" ALLOW_CONNECTIONS false'.encode())
-        await until(is_cut_off, "the worker's line is cut")
-        await admin.execute(f'ALTER DATABASE "{place["name"]}" ALLOW_CONNECTIONS true'.encode())
-
-        await until(listens, "the worker listens again")
-        await until(beats, "the worker shows life")
+    await house.work()
+    assert (await house.case(case.id)).status is Status.CLOSED

@@ -57,6 +57,37 @@ async def test_a_case_that_kills_its_workers_fails_and_says_so(house: House, rea
     assert await house.rows("SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing')") == []
 
 
+async def test_a_case_that_comes_further_between_its_workers_deaths_goes_on(
+    house: House, reaper: Reaper
+) -> None:
+    case = await house.send("clean_29_90_1")
+    for number in range(2 * MOST_CRASHES):
+        await taken_by_a_dead_worker(house)
+        if number % (MOST_CRASHES - 1) == 0:
+            await house.rows("UPDATE cases SET head = %s WHERE id = %s", f"step-{number}", case.id)
+        assert await reaper.reap() == 1
+
+    await house.rows("UPDATE cases SET head = NULL WHERE id = %s", case.id)
+    await house.work()
+    assert (await house.case(case.id)).status is Status.CLOSED
+    assert await house.rows("SELECT crashes FROM commands") == [{"crashes": 2 * MOST_CRASHES}]
+
+
+async def test_a_case_whose_command_was_carried_out_before_its_worker_died_does_not_fail(
+    house: House, reaper: Reaper
+) -> None:
+    case = await house.send("clean_29_90_1")
+    for _ in range(MOST_CRASHES - 1):
+        await taken_by_a_dead_worker(house)
+        await reaper.reap()
+    await taken_by_a_dead_worker(house)
+    await house.work()
+
+    assert await reaper.reap() == 1
+    assert (await house.case(case.id)).status is Status.CLOSED
+    assert await told(house, case.id, "case.failed") == []
+
+
 async def test_a_command_without_a_job_gets_one(house: House, reaper: Reaper) -> None:
     await house.send("clean_29_90_1")
     await house.rows("DELETE FROM procrastinate_jobs")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from graphs.clock import Clock
 from graphs.companies import sandbox_company
 from graphs.settings import Settings
-from graphs.wiring import Clock, open_parts
+from graphs.wiring import open_parts
 from tests.house import ManualClock
 from tools.contract import Tool
 from tools.registry import UnknownTool

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from checkpoints.cases import Status
 from graphs.intake import CloudEvent
+from graphs.judging import reader_of
 from graphs.refund import KIT
 from graphs.refund.records import RefundFacts
 from nodes.action import Proposal, Ref
 from nodes.event import EventRefused
-from nodes.judge import Judge, no_decision, no_deeds
 from nodes.origins import Origin
 from nodes.rules import Against, Outcome, RuleTable, Verdict
+from tests.fakes.no_past import judge_without_past
 from tests.house import LEE, House, refund_event
 from tests.seals import a_seal
-from tools.contract import Arguments, Call, Record
 from tools.money import Money
 from tools.sandbox.cast import CAST
 
@@ -454,19 +454,8 @@ async def judged(house: House, event: CloudEvent, **arguments: Any) -> Outcome:
         advice={"recommends": True, "confidence_percent": 90},
     )
 
-    async def read(tool: str, given_arguments: Arguments) -> Record:
-        return await parts.registry.call(parts.capability, tool, given_arguments, Call(key="read"))
-
-    judge = Judge(
-        workflow=parts.workflows["refund"],
-        registry=parts.registry,
-        read=read,
-        deeds=no_deeds,
-        decided=no_decision,
-        sealing=a_seal(),
-        clock=parts.clock,
-    )
-    return (await judge.judge({"event": event.data}, proposal)).verdict.outcome
+    reader = reader_of(parts, parts.workflows["refund"], a_seal())
+    return (await judge_without_past(reader).judge({"event": event.data}, proposal)).verdict.outcome
 
 
 async def test_a_refund_by_references_alone_is_automatic(house: House) -> None:

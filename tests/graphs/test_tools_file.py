@@ -120,8 +120,8 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         changed("databases", "books", "sources", "bills", "query", to="SELECT 1"),
         "databases.books.sources.bills",
     ),
-    "no YAML": ("servers: [", "no YAML"),
-    "a key twice": ("servers: {}\nservers: {}", "no YAML"),
+    "no YAML": ("servers: [", "cannot be read: line "),
+    "a key twice": ("servers: {}\nservers: {}", "said twice"),
     "a list": ("- 1", "tools.yaml"),
 }
 

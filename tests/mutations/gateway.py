@@ -65,9 +65,13 @@ CONTROLS: list[Mutation] = [
             "await held.enter_async_context(AsyncExitStack())",
             (f"{NODES}/test_gateway_at_once.py",),
         ),
+    ),
+    *controls(
+        "gateway",
+        "nodes/calling.py",
         (
             "the gateway has a permission to execute",
-            "if not self.judge.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:",
+            "if not self.workflow.permissions.decide((GATEWAY,), Verb.EXECUTE, tool.name).allowed:",
             "if False:",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
@@ -115,7 +119,7 @@ CONTROLS: list[Mutation] = [
     ),
     *controls(
         "gateway",
-        "checkpoints/effects.py",
+        "checkpoints/grants.py",
         (
             "a grant is used up by one execution",
             "  AND used_at IS NULL AND expires_at > %(at)s",
@@ -123,16 +127,20 @@ CONTROLS: list[Mutation] = [
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
-            "a settled deed stays as it is",
-            "WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key",
-            "WHERE key = %(key)s RETURNING key",
-            (f"{NODES}/test_gateway_last_word.py",),
-        ),
-        (
             "an expired grant is not used in the last moment",
             "AND used_at IS NULL AND expires_at > %(at)s",
             "AND used_at IS NULL",
             (f"{NODES}/test_gateway.py",),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "checkpoints/effects.py",
+        (
+            "a settled deed stays as it is",
+            "WHERE key = %(key)s AND state IN ('intended', 'unknown') RETURNING key",
+            "WHERE key = %(key)s RETURNING key",
+            (f"{NODES}/test_gateway_last_word.py",),
         ),
     ),
     *controls(
@@ -184,14 +192,14 @@ CONTROLS: list[Mutation] = [
         "nodes/judge.py",
         (
             "records of somebody else are refused",
-            "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
-            "strange = _not_own(ruling, records, arguments)",
+            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)",
+            "strange = _not_own(ruling, records, fitted)",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
             "arguments that name whose it is are the case's own",
-            "strange = self.out_of_scope(records) or _not_own(ruling, records, arguments)",
-            "strange = self.out_of_scope(records)",
+            "strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)",
+            "strange = self.reader.out_of_scope(records)",
             (f"{NODES}/test_gateway_last_word.py",),
         ),
         (
@@ -213,12 +221,6 @@ CONTROLS: list[Mutation] = [
             (f"{NODES}/test_hearsay.py",),
         ),
         (
-            "each item of a list is the case's own",
-            "if any(value != reference(records, right) for value in every(records, left))",
-            "if all(value != reference(records, right) for value in every(records, left)[:0])",
-            (f"{NODES}/test_hearsay.py", f"{NODES}/test_records.py"),
-        ),
-        (
             "who proposes has the permission",
             "if ruling is None or not self._may_propose(proposal):",
             "if ruling is None:",
@@ -226,7 +228,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "a proposal for a tool of another version is refused",
-            "if proposal.tool_version != self.registry.describe(proposal.tool).version:",
+            "if proposal.tool_version != self.reader.registry.describe(proposal.tool).version:",
             "if False:",
             (f"{NODES}/test_gateway.py",),
         ),
@@ -235,6 +237,16 @@ CONTROLS: list[Mutation] = [
             "if vote.kind is VoteKind.EDIT and decision and decision.status is ReviewStatus.SUPERSEDED:",
             "if decision:",
             (f"{STORIES}/test_edits.py", *FORGED_TESTS),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "nodes/reader.py",
+        (
+            "each item of a list is the case's own",
+            "if any(value != reference(records, right) for value in every(records, left))",
+            "if all(value != reference(records, right) for value in every(records, left)[:0])",
+            (f"{NODES}/test_hearsay.py", f"{NODES}/test_records.py"),
         ),
         (
             "only what the judge lists is read",

@@ -160,4 +160,20 @@ CONTROLS: list[Mutation] = [
             ("tests/tools/test_lines.py",),
         ),
     ),
+    *controls(
+        "limits",
+        "checkpoints/commands.py",
+        (
+            "crashes are counted from where the case last came further",
+            "IS NOT DISTINCT FROM c.head",
+            "IS NOT DISTINCT FROM o.crashed_head",
+            ("tests/engine/test_reaper.py",),
+        ),
+        (
+            "a step that kills its workers is found",
+            "THEN o.crashes_of_head + 1",
+            "THEN o.crashes_of_head",
+            ("tests/engine/test_reaper.py",),
+        ),
+    ),
 ]

@@ -24,7 +24,7 @@ CONTROLS: list[Mutation] = [
         ),
         (
             "the judge knows of a case that another one has opened it",
-            'handed_over=bool(case.get("parent"))',
+            "handed_over=handed_over",
             "handed_over=False",
             _HANDED_OVER,
         ),

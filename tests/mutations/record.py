@@ -39,6 +39,16 @@ CONTROLS: list[Mutation] = [
     ),
     *controls(
         "record",
+        "checkpoints/effects.py",
+        (
+            "what led back to a deed is stored before it is tried again",
+            "        await self.session.catch_up()\n        async with self.session.turn",
+            "        async with self.session.turn",
+            (f"{STORIES}/test_stored_together.py",),
+        ),
+    ),
+    *controls(
+        "record",
         "checkpoints/saver.py",
         (
             "a checkpoint is put onto the thread's head alone",

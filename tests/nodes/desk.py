@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from checkpoints.audit import Event
 from checkpoints.cases import Case
 from checkpoints.session import Session, fenced_session
+from graphs.contexts import context_on
 from graphs.settings import Settings
 from nodes.action import Proposal, Ref
 from nodes.context import Context
@@ -47,7 +48,7 @@ class Desk:
 
 def desk_on(house: House, case: Case, session: Session) -> Desk:
     """A case's desk on a session."""
-    return Desk(house.runner._context(case, house.parts.workflows[case.workflow], session))
+    return Desk(context_on(house.parts, case, house.parts.workflows[case.workflow], session))
 
 
 @asynccontextmanager

@@ -52,7 +52,7 @@ def test_every_flag_has_its_words() -> None:
 async def test_what_is_conspicuous_about_a_ticket_is_found_in_its_records(house: House) -> None:
     case = await house.after("prompt_injection", amount_minor=100, currency="EUR")
     async with at_desk(house, case) as desk:
-        records = await desk.context.judge.records(desk.context.case)
+        records = await desk.context.judge.reader.records(desk.context.case)
 
     assert flagged(records) == [
         {"field": "ticket.body", "flags": ["gives_orders", "claims_approval"]},
@@ -71,7 +71,7 @@ async def test_a_review_shows_what_is_conspicuous(house: House) -> None:
 async def test_texts_from_outside_are_marked_in_a_prompt_and_only_these(house: House) -> None:
     case = await house.send("clean_29_90_1")
     async with at_desk(house, case) as desk:
-        records = await desk.context.judge.records(desk.context.case)
+        records = await desk.context.judge.reader.records(desk.context.case)
     seen = View(
         fields=("ticket.body", "ticket.status", "event.order_id"), clear=frozenset({"ticket.body"})
     ).of(records)

@@ -277,7 +277,7 @@ async def test_who_may_read_cannot_write(house: House) -> None:
         tool = house.parts.registry.describe("payments.refund")
         arguments = tool.arguments.model_validate(judgement.action["arguments"])
         with pytest.raises(NoCapability):
-            await desk.context.judge.read(tool.name, arguments)
+            await desk.context.judge.reader.read(tool.name, arguments)
 
     assert await paid(house, SMALL) == []
 

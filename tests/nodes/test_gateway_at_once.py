@@ -1,16 +1,21 @@
 """B5: many executions at once are one effect, and many small refunds at once are not many small refunds."""
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from checkpoints.effects import SessionLedger
+from checkpoints.session import fenced_session
+from graphs.refund.steps import propose_reply
 from nodes.execution import End, Execution
 from tests.checkpoints.threads import unfenced
 from tests.house import House
-from tests.nodes.desk import approved, desk_on, paid, wish, with_refunds
+from tests.nodes.desk import approved, at_desk, desk_on, paid, wish, with_refunds
 from tools.contract import Call, Record, Tool
+from tools.registry import Capability, Registry
 
 SCENE = "clean_120_00_1"
 SMALL = "clean_29_90_1"
@@ -90,3 +95,50 @@ async def test_twenty_small_refunds_of_one_customer_at_once_stay_within_the_wind
     await asyncio.gather(*(house.runner.carry_out(command["id"]) for command in commands))
 
     assert await _paid_in_all(house) <= LIMIT_OF_A_DAY
+
+
+class Together(Registry):
+    """Lets nobody who has judged go on before both have, or it is clear that they cannot."""
+
+    both: asyncio.Barrier
+
+    async def ready(self, capability: Capability, name: str) -> None:
+        await super().ready(capability, name)
+        with suppress(TimeoutError, asyncio.BrokenBarrierError):
+            async with asyncio.timeout(0.5):
+                await self.both.wait()
+
+
+def deciding_together(house: House) -> House:
+    registry = Together(house.parts.registry._real.values())
+    registry.both = asyncio.Barrier(2)
+    return House(replace(house.parts, registry=registry, capability=registry.hand_over()))
+
+
+async def test_two_lanes_of_one_case_that_want_the_same_deed_at_once_do_it_once(house: House) -> None:
+    case = await house.send(SMALL)
+    async with at_desk(deciding_together(house), case) as desk:
+        lanes = [wish(case, step=f"refund_{number}") for number in (1, 2)]
+        refunds = await asyncio.gather(*(desk.execute(lane) for lane in lanes))
+        reply = propose_reply({}, desk.context)
+        lanes = [replace(reply, step=f"tell_{number}") for number in (1, 2)]
+        replies = await asyncio.gather(*(desk.execute(lane) for lane in lanes))
+
+    assert sorted(one.end for one in refunds) == [End.BLOCKED, End.DONE]
+    assert sorted(one.end for one in replies) == [End.BLOCKED, End.DONE]
+    assert len(await house.effects(case.id)) == len(("the refund", "the reply"))
+
+
+async def test_no_two_tasks_of_one_session_hold_the_same_window(house: House) -> None:
+    case, order = await house.send(SMALL), list[str]()
+    async with fenced_session(house.parts.database.engine, case.id) as session:
+
+        async def held(name: str) -> None:
+            async with SessionLedger(session).alone("window"):
+                order.append(f"{name} in")
+                await SessionLedger(session).effects(case.id)
+                order.append(f"{name} out")
+
+        await asyncio.gather(held("one"), held("two"))
+
+    assert order == ["one in", "one out", "two in", "two out"]

@@ -10,6 +10,7 @@ from checkpoints.canonical import digest
 from checkpoints.cases import Status
 from checkpoints.effects import SessionLedger
 from checkpoints.session import fenced_session, open_session
+from graphs.contexts import context_on
 from nodes.action import Proposal
 from nodes.context import Context
 from nodes.story import Story
@@ -112,9 +113,8 @@ async def test_eight_executions_of_one_grant_are_one_effect(house: House) -> Non
 
     async def execute() -> str:
         async with open_session(engine) as session:
-            context = house.runner._context(
-                await house.case(case.id), house.parts.workflows["refund"], session
-            )
+            workflow = house.parts.workflows["refund"]
+            context = context_on(house.parts, await house.case(case.id), workflow, session)
             story = TaskStory(context)
             execution = await context.gateway.execute(
                 context.case, proposal, review.shown["facts"], story.event

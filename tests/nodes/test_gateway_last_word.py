@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 
 from checkpoints.cases import Status
-from checkpoints.effects import EffectRow, EffectState, Grant
+from checkpoints.effects import EffectRow, EffectState
 from checkpoints.errors import GrantUnusable
+from checkpoints.grants import Grant
 from checkpoints.votes import VoteKind
 from graphs.settings import Settings
+from nodes.calling import GATEWAY
 from nodes.execution import End
-from nodes.gateway import GATEWAY
-from nodes.judge import JUDGE
 from nodes.permissions import Permissions
+from nodes.reader import JUDGE
 from tests.graphs.test_agent_window import SMALL, with_a_limit_of_70
 from tests.house import LEE, House
 from tests.nodes.desk import at_desk, at_the_company, paid, wish, with_arguments

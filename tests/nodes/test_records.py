@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from graphs.refund import KIT
 from graphs.refund.records import RefundRequest, RefundTarget
-from nodes.judge import Judge, no_decision, no_deeds
 from nodes.marks import MASK, mark_of, masked
+from nodes.reader import Reader
 from nodes.records import UnresolvedReference, View, as_evidence, reference, trust_of
 from nodes.undoing import Deed
 from nodes.workflow import Workflow
@@ -359,16 +359,14 @@ class Scoped:
         }
 
     def strangers(self, workflow: Workflow | None = None) -> list[str]:
-        judge = Judge(
+        reader = Reader(
             workflow=workflow or _OF_TWO,
             registry=Registry([]),
             read=_unread,
-            deeds=no_deeds,
-            decided=no_decision,
             sealing=a_seal(),
             clock=lambda: NOW,
         )
-        return judge.out_of_scope(self.records())
+        return reader.out_of_scope(self.records())
 
 
 _OF_TWO = replace(

@@ -14,12 +14,14 @@ from pydantic import model_validator
 from graphs.roles import load_roles
 from nodes.action import Proposal, Ref
 from nodes.facts import Fact, Facts, FactsUnfit, typed
-from nodes.judge import Judge, Judgement, no_decision, no_deeds
+from nodes.judge import Judgement
 from nodes.permissions import Permission, Permissions, Role, Verb
+from nodes.reader import Reader
 from nodes.records import View
 from nodes.rule_files import read_table
 from nodes.rules import Outcome, RuleTable
 from nodes.workflow import EventData, Ruling, Workflow
+from tests.fakes.no_past import judge_without_past
 from tests.seals import a_seal
 from tools.contract import Arguments, Call, Effect, Record, Tool, Trust
 from tools.money import Money
@@ -481,16 +483,14 @@ class Painter:
         async def read(tool: str, arguments: Arguments) -> Record:
             return await self.registry.call(capability, tool, arguments, Call(key="read"))
 
-        judge = Judge(
+        reader = Reader(
             workflow=self.workflow(),
             registry=self.registry,
             read=read,
-            deeds=no_deeds,
-            decided=no_decision,
             sealing=a_seal(),
             clock=lambda: NOW,
         )
-        return await judge.judge({"event": {"wall_id": "W-1"}}, self.proposal())
+        return await judge_without_past(reader).judge({"event": {"wall_id": "W-1"}}, self.proposal())
 
     def proposal(self) -> Proposal:
         return Proposal(

@@ -16,6 +16,7 @@ from checkpoints.reviews import Review, ReviewStatus
 from checkpoints.session import fenced_session
 from checkpoints.votes import VoteKind, approved_by
 from graphs.closing import NotEligible
+from graphs.contexts import context_on
 from graphs.settings import Settings
 from graphs.withdrawals import NothingToWithdraw, Withdrawals
 from nodes.execution import End, Execution
@@ -59,7 +60,7 @@ async def at_its_desk(house: House, case: Case) -> AsyncIterator[Desk]:
     parts = house.parts
     workflow = await parts.rulebook.workflow(parts.workflows[case.workflow], case.rules)
     async with fenced_session(parts.database.engine, case.id) as session:
-        yield Desk(house.runner._context(case, workflow, session))
+        yield Desk(context_on(house.parts, case, workflow, session))
 
 
 async def commands(house: House) -> list[str]:

@@ -9,7 +9,7 @@ from checkpoints.cases import Status
 from checkpoints.errors import ReviewAlreadyDecided, StaleDigest
 from checkpoints.reviews import Review
 from checkpoints.votes import VoteKind
-from graphs.acts import CLAIM_LIFE, INFO_LIFE, Acts, NothingAbove, NotWaitingForInfo
+from graphs.acts import CLAIM_LIFE, INFO_LIFE, MOST_SAID, Acts, NothingAbove, NotWaitingForInfo, TooMuchSaid
 from graphs.closing import NotEligible, ReviewClaimed, ReviewParked
 from graphs.deadlines import Deadlines
 from graphs.settings import Settings
@@ -190,6 +190,29 @@ async def test_a_comment_decides_nothing_and_whoever_made_it_may_still_sign(hous
         "The photo is blurred.",
     )
     assert (await house.decided(review, LEE)).status is Status.CLOSED
+
+
+async def test_to_a_review_to_which_much_was_said_no_more_is_said_and_it_is_still_decided(
+    house: House, acts: Acts
+) -> None:
+    review = await waiting(house, LEADS)
+    await acts.comment(review.id, "The photo is blurred.", LEE)
+    await house.rows(_AS_OFTEN, MOST_SAID - 2)
+    review = await acts.comment(review.id, "And again.", LEE)
+
+    with pytest.raises(TooMuchSaid):
+        await acts.comment(review.id, "Once too often.", LEE)
+    with pytest.raises(TooMuchSaid):
+        await acts.ask_back(review.id, review.digest, "Once too often?", LEE)
+    assert await denials(house, review.case_id) == [("person:lee", "TooMuchSaid")] * 2
+    assert await house.rows("SELECT count(*) AS said FROM votes") == [{"said": MOST_SAID}]
+    assert (await house.decided(review, LEE)).status is Status.CLOSED
+
+
+_AS_OFTEN = """
+INSERT INTO votes SELECT (jsonb_populate_record(v, jsonb_build_object('id', v.id || n))).*
+FROM votes v, generate_series(1, %s) n
+"""
 
 
 async def test_what_a_lead_hands_up_finance_signs_and_then_it_is_done(

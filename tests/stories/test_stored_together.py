@@ -7,7 +7,8 @@ from checkpoints.cases import Status
 from nodes.agent import AgentRole, LookUp, Playbooks, Thought
 from nodes.shapes import Json
 from tests.house import House
-from tools.contract import Call, Tool
+from tests.stories.standing_still import behaving, retried
+from tools.contract import Call, OutcomeUnknown, Record, Tool
 from tools.registry import Registry
 
 
@@ -55,3 +56,22 @@ async def test_a_deed_is_done_once_everything_that_led_to_it_is_stored(house: Ho
 
     (before,) = found
     assert before[-2:] == ["verdict.given", "effect.intended"]
+
+
+async def test_a_deed_is_tried_again_once_everything_that_led_back_to_it_is_stored(house: House) -> None:
+    found: list[list[str]] = []
+
+    async def never_answer(tool: Tool, arguments: Any, call: Call) -> Record:
+        raise OutcomeUnknown("the line is dead")
+
+    async def look(tool: Tool, arguments: Any, call: Call) -> Record:
+        found.append(await kinds(house))
+        return await tool.perform(arguments, call)
+
+    case = await behaving(house, payments_refund=never_answer).after("clean_29_90_1")
+    assert case.status is Status.UNCERTAIN
+    await retried(behaving(house, payments_refund=look), case.id)
+
+    assert (await house.case(case.id)).status is Status.CLOSED
+    (before,) = found
+    assert before[-2:] == ["exception.retried", "case.resumed"]

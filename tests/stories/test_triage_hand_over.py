@@ -1,13 +1,19 @@
 """Money that is wanted back is the refund's: the ticket is handed over, and judged there on its own."""
 
+from dataclasses import replace
+from typing import Any
+
 import psycopg
 import pytest
+from langchain_core.runnables import RunnableConfig
 
 from checkpoints.cases import Case, Status
 from checkpoints.errors import DatabaseAway
+from checkpoints.session import Session
 from graphs.intake import Intake
-from graphs.runner import Runner
+from graphs.runner import Graph, Runner
 from graphs.settings import Settings
+from nodes.context import Context
 from nodes.shapes import Json
 from tests.house import LEE, SHOP, House
 from tests.stories.reviewing import TESS, now_working, told
@@ -105,9 +111,15 @@ async def test_without_an_order_of_theirs_nothing_is_handed_over(house: House, s
 class DiesAfterOpening(Runner):
     """A runner that loses its database between the child and the parent's next checkpoint."""
 
-    async def _open_below(self, case: Case, name: str, event_type: str, data: Json) -> str:
-        await super()._open_below(case, name, event_type, data)
-        raise psycopg.OperationalError("the connection is lost")
+    async def _invoke(
+        self, graph: Graph, given: Any, config: RunnableConfig, context: Context, session: Session
+    ) -> Json:
+        async def opened_then_lost(name: str, event_type: str, data: Json) -> str:
+            await context.open_case(name, event_type, data)
+            raise psycopg.OperationalError("the connection is lost")
+
+        dying = replace(context, open_case=opened_then_lost)
+        return await super()._invoke(graph, given, config, dying, session)
 
 
 async def test_after_a_crash_between_the_same_child_is_found(house: House) -> None:

@@ -1,16 +1,16 @@
 """Refunds: giving back what was captured, and taking that back within a day."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from tools.contract import Arguments, Call, Effect, Record, RecordNotFound, Tool, ToolRefused, Undo
+from tools.contract import Arguments, Effect, Record, Tool, ToolRefused, Undo
 from tools.money import AmountMinor, Currency, Money
 from tools.sandbox.customers import CustomerId
-from tools.sandbox.database import Connection, Sandbox, confirmed, one
+from tools.sandbox.database import Connection, Sandbox
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.orders import OrderId
 
 PaymentId = Annotated[str, Field(pattern=r"^P-[0-9]{6}$", max_length=8)]
@@ -90,7 +90,21 @@ _REVERSE = """
 
 def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
     """The two tools of the payment system that move money."""
-    refunds = _Refunds(sandbox)
+    doing = _Doing(sandbox)
+    refunding = Deed(
+        sandbox=sandbox,
+        name="payments.refund",
+        result=Refund,
+        done_under=_DONE_UNDER,
+        write=doing.refund,
+    )
+    reversing = Deed(
+        sandbox=sandbox,
+        name="payments.reverse_refund",
+        result=Refund,
+        done_under=_REVERSED_UNDER,
+        write=doing.reverse,
+    )
     return (
         Tool(
             name="payments.refund",
@@ -99,10 +113,15 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=RefundPayment,
             result=Refund,
-            perform=refunds.refund,
+            perform=refunding.perform,
             idempotent=True,
-            find=refunds.find_refund,
-            undo=Undo(tool="payments.reverse_refund", arguments=_reversal, window=REVERSIBLE, proven_for="1"),
+            find=refunding.find,
+            undo=Undo(
+                tool="payments.reverse_refund",
+                arguments=of_result("refund_id", "amount_minor", "currency"),
+                window=REVERSIBLE,
+                proven_for="1",
+            ),
             authority=frozenset({"payment_id", "order_id", "customer_id", "amount_minor", "currency"}),
         ),
         Tool(
@@ -112,61 +131,38 @@ def refunds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=ReverseRefund,
             result=Refund,
-            perform=refunds.reverse,
+            perform=reversing.perform,
             idempotent=True,
-            find=refunds.find_reversal,
+            find=reversing.find,
             undone_outside="The customer asks for the refund again; it is judged as a new one.",
             authority=frozenset({"refund_id", "amount_minor", "currency"}),
         ),
     )
 
 
-def _reversal(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    refund = Refund.model_validate(result)
-    return {name: getattr(refund, name) for name in ReverseRefund.model_fields}
-
-
-class _Refunds:
-    """The deeds themselves, each one transaction that holds its key."""
+class _Doing:
+    """The deeds themselves, within the transaction that holds their key."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    async def refund(self, arguments: RefundPayment, call: Call) -> Refund:
-        """Give money back, once a key, and never more than was captured."""
-        async with self._sandbox.writing("payments.refund", call.key) as connection:
-            done = await one(connection, Refund, _DONE_UNDER, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            await _hold_refundable(connection, arguments)
-            await connection.execute(_MOVE, (arguments.amount_minor, arguments.payment_id))
-            return await self._insert(connection, arguments, call.key)
+    async def refund(self, connection: Connection, wanted: RefundPayment, key: str) -> Refund:
+        """Give money back, and never more than was captured."""
+        await _hold_refundable(connection, wanted)
+        await connection.execute(_MOVE, (wanted.amount_minor, wanted.payment_id))
+        what = (wanted.payment_id, wanted.order_id, wanted.customer_id)
+        how_much = (wanted.amount_minor, wanted.currency, wanted.reason_code)
+        return await written(connection, Refund, _INSERT, *what, *how_much, self._sandbox.now(), key)
 
-    async def _insert(self, connection: Connection, arguments: RefundPayment, key: str) -> Refund:
-        what = (arguments.payment_id, arguments.order_id, arguments.customer_id)
-        how_much = (arguments.amount_minor, arguments.currency, arguments.reason_code)
-        refund = await one(connection, Refund, _INSERT, *what, *how_much, self._sandbox.now(), key)
-        assert refund is not None  # INSERT … RETURNING answers with its row
-        return refund
-
-    async def reverse(self, arguments: ReverseRefund, call: Call) -> Refund:
-        """Take a refund back, once, within a day."""
-        async with self._sandbox.writing("payments.reverse_refund", call.key) as connection:
-            done = await one(connection, Refund, _REVERSED_UNDER, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            refund = await self._hold_reversible(connection, arguments)
-            await connection.execute(_MOVE, (-refund.amount_minor, refund.payment_id))
-            values = (self._sandbox.now(), call.key, refund.refund_id)
-            reversal = await one(connection, Refund, _REVERSE, *values)
-            assert reversal is not None  # the row is held
-            return reversal
+    async def reverse(self, connection: Connection, wanted: ReverseRefund, key: str) -> Refund:
+        """Take a refund back within a day."""
+        refund = await self._hold_reversible(connection, wanted)
+        await connection.execute(_MOVE, (-refund.amount_minor, refund.payment_id))
+        return await written(connection, Refund, _REVERSE, self._sandbox.now(), key, refund.refund_id)
 
     async def _hold_reversible(self, connection: Connection, wanted: ReverseRefund) -> Refund:
         refund_id = wanted.refund_id
-        refund = await one(connection, Refund, _HOLD_REFUND, refund_id)
-        if refund is None:
-            raise RecordNotFound(f"there is no refund {refund_id}")
+        refund = await there(connection, Refund, f"refund {refund_id}", _HOLD_REFUND, refund_id)
         if (refund.amount_minor, refund.currency) != (wanted.amount_minor, wanted.currency):
             raise ToolRefused(f"{refund_id} is about another amount")
         if refund.status is RefundStatus.REVERSED:
@@ -175,21 +171,10 @@ class _Refunds:
             raise ToolRefused(f"{refund_id} is older than {REVERSIBLE}")
         return refund
 
-    async def find_refund(self, key: str) -> Refund | None:
-        """The refund done under a key."""
-        async with self._sandbox.finding("payments.refund", key) as connection:
-            return await one(connection, Refund, _DONE_UNDER, key)
-
-    async def find_reversal(self, key: str) -> Refund | None:
-        """The refund that was reversed under a key."""
-        async with self._sandbox.finding("payments.reverse_refund", key) as connection:
-            return await one(connection, Refund, _REVERSED_UNDER, key)
-
 
 async def _hold_refundable(connection: Connection, wanted: RefundPayment) -> None:
-    payment = await one(connection, _Capture, _HOLD_PAYMENT, wanted.payment_id)
-    if payment is None:
-        raise RecordNotFound(f"there is no payment {wanted.payment_id}")
+    what = f"payment {wanted.payment_id}"
+    payment = await there(connection, _Capture, what, _HOLD_PAYMENT, wanted.payment_id)
     if payment.order_id != wanted.order_id:
         raise ToolRefused(f"{wanted.payment_id} is not a payment of {wanted.order_id}")
     if payment.customer_id != wanted.customer_id:

@@ -1,20 +1,17 @@
 """Replies: the held outbox of what customers are answered."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import (
     Arguments,
-    Call,
     Effect,
     FieldClass,
     Marked,
     Record,
-    RecordNotFound,
     Tool,
     ToolRefused,
     Trust,
@@ -22,7 +19,8 @@ from tools.contract import (
 )
 from tools.sandbox.correspondence import HELD
 from tools.sandbox.customers import CustomerId
-from tools.sandbox.database import Connection, Sandbox, confirmed, exists, one
+from tools.sandbox.database import Connection, Sandbox, exists
+from tools.sandbox.deeds import Deed, of_result, there, written
 
 TicketId = Annotated[str, Field(pattern=r"^T-[0-9]{6}$", max_length=8)]
 ReplyId = Annotated[str, Field(pattern=r"^Y-[0-9]{6,12}$", max_length=14)]
@@ -91,7 +89,22 @@ def seen_at(reply: Reply, now: datetime) -> Reply:
 
 def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
     """The two tools of the outbox."""
-    replies = _Replies(sandbox)
+    doing = _Doing(sandbox)
+    replying = Deed(
+        sandbox=sandbox,
+        name="tickets.reply",
+        result=Reply,
+        done_under=_DONE_UNDER,
+        write=doing.reply,
+        seen=doing.seen,
+    )
+    retracting = Deed(
+        sandbox=sandbox,
+        name="tickets.retract_reply",
+        result=Reply,
+        done_under=_RETRACTED_UNDER,
+        write=doing.retract,
+    )
     return (
         Tool(
             name="tickets.reply",
@@ -100,10 +113,12 @@ def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.EGRESS,
             arguments=ReplyToTicket,
             result=Reply,
-            perform=replies.reply,
+            perform=replying.perform,
             idempotent=True,
-            find=replies.find_reply,
-            undo=Undo(tool="tickets.retract_reply", arguments=_reply_id, window=HELD, proven_for="1"),
+            find=replying.find,
+            undo=Undo(
+                tool="tickets.retract_reply", arguments=of_result("reply_id"), window=HELD, proven_for="1"
+            ),
             authority=frozenset({"ticket_id", "customer_id", "template"}),
         ),
         Tool(
@@ -113,69 +128,37 @@ def replies_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=RetractReply,
             result=Reply,
-            perform=replies.retract,
+            perform=retracting.perform,
             idempotent=True,
-            find=replies.find_retraction,
+            find=retracting.find,
             undone_outside="Somebody answers the ticket again.",
             authority=frozenset({"reply_id"}),
         ),
     )
 
 
-def _reply_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"reply_id": Reply.model_validate(result).reply_id}
-
-
-class _Replies:
-    """The deeds themselves, each one transaction that holds its key."""
+class _Doing:
+    """The deeds themselves, within the transaction that holds their key."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    async def reply(self, arguments: ReplyToTicket, call: Call) -> Reply:
-        """Queue an answer, once a key, to nobody but the ticket's customer."""
-        async with self._sandbox.writing("tickets.reply", call.key) as connection:
-            done = await one(connection, Reply, _DONE_UNDER, call.key)
-            if done is not None:
-                return seen_at(confirmed(done, arguments), self._sandbox.now())
-            if not await exists(connection, _THEIRS, arguments.ticket_id, arguments.customer_id):
-                raise ToolRefused(f"there is no ticket {arguments.ticket_id} of {arguments.customer_id}")
-            return await self._insert(connection, arguments, call.key)
+    def seen(self, reply: Reply) -> Reply:
+        """The reply as it is now."""
+        return seen_at(reply, self._sandbox.now())
 
-    async def _insert(self, connection: Connection, arguments: ReplyToTicket, key: str) -> Reply:
+    async def reply(self, connection: Connection, wanted: ReplyToTicket, key: str) -> Reply:
+        """Queue an answer to nobody but the ticket's customer."""
+        if not await exists(connection, _THEIRS, wanted.ticket_id, wanted.customer_id):
+            raise ToolRefused(f"there is no ticket {wanted.ticket_id} of {wanted.customer_id}")
         now = self._sandbox.now()
-        what = (arguments.ticket_id, arguments.customer_id, arguments.template, arguments.body)
-        reply = await one(connection, Reply, _INSERT, *what, now, now + HELD, key)
-        assert reply is not None  # INSERT … RETURNING answers with its row
-        return reply
+        what = (wanted.ticket_id, wanted.customer_id, wanted.template, wanted.body)
+        return await written(connection, Reply, _INSERT, *what, now, now + HELD, key)
 
-    async def retract(self, arguments: RetractReply, call: Call) -> Reply:
-        """Take an answer back, once, while it is held."""
-        async with self._sandbox.writing("tickets.retract_reply", call.key) as connection:
-            done = await one(connection, Reply, _RETRACTED_UNDER, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            reply = await self._hold_held(connection, arguments.reply_id)
-            retracted = await one(connection, Reply, _RETRACT, call.key, reply.reply_id)
-            assert retracted is not None  # the row is held
-            return retracted
-
-    async def _hold_held(self, connection: Connection, reply_id: str) -> Reply:
-        reply = await one(connection, Reply, _HOLD, reply_id)
-        if reply is None:
-            raise RecordNotFound(f"there is no reply {reply_id}")
-        status = seen_at(reply, self._sandbox.now()).status
-        if status is not ReplyStatus.QUEUED:
-            raise ToolRefused(f"{reply_id} can no longer be taken back: it is {status}")
-        return reply
-
-    async def find_reply(self, key: str) -> Reply | None:
-        """The reply queued under a key."""
-        async with self._sandbox.finding("tickets.reply", key) as connection:
-            reply = await one(connection, Reply, _DONE_UNDER, key)
-        return reply and seen_at(reply, self._sandbox.now())
-
-    async def find_retraction(self, key: str) -> Reply | None:
-        """The reply that was taken back under a key."""
-        async with self._sandbox.finding("tickets.retract_reply", key) as connection:
-            return await one(connection, Reply, _RETRACTED_UNDER, key)
+    async def retract(self, connection: Connection, wanted: RetractReply, key: str) -> Reply:
+        """Take an answer back while it is held."""
+        reply_id = wanted.reply_id
+        reply = self.seen(await there(connection, Reply, f"reply {reply_id}", _HOLD, reply_id))
+        if reply.status is not ReplyStatus.QUEUED:
+            raise ToolRefused(f"{reply_id} can no longer be taken back: it is {reply.status}")
+        return await written(connection, Reply, _RETRACT, key, reply_id)

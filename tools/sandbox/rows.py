@@ -121,7 +121,19 @@ class Table(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class Rows:
+class Tables:
+    """Rows by the name of their table, which are ordered as foreign keys need them."""
+
+    def tables(self) -> Iterator[Table]:
+        """Every table that has rows, parents before children."""
+        for table in fields(self):
+            rows = getattr(self, table.name)
+            if rows:
+                yield Table(name=table.name, columns=type(rows[0])._fields, rows=rows)
+
+
+@dataclass(kw_only=True, slots=True)
+class Rows(Tables):
     """The rows of all tables, named and ordered as foreign keys need them."""
 
     customers: list[CustomerRow] = field(default_factory=list)
@@ -132,10 +144,3 @@ class Rows:
     fraud_signals: list[SignalRow] = field(default_factory=list)
     tickets: list[TicketRow] = field(default_factory=list)
     ticket_replies: list[ReplyRow] = field(default_factory=list)
-
-    def tables(self) -> Iterator[Table]:
-        """Every table that has rows, parents before children."""
-        for table in fields(self):
-            rows = getattr(self, table.name)
-            if rows:
-                yield Table(name=table.name, columns=type(rows[0])._fields, rows=rows)

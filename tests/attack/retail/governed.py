@@ -8,11 +8,12 @@ from pathlib import Path
 from checkpoints.cases import Case
 from checkpoints.embedded import EmbeddedPostgres
 from checkpoints.reviews import Review
+from graphs.clock import Clock
 from graphs.companies import sandbox_company
 from graphs.intake import CloudEvent, Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.settings import Settings
-from graphs.wiring import Clock, open_parts
+from graphs.wiring import open_parts
 from tests.attack.figures import CROWD
 from tests.attack.retail import workflow
 from tests.attack.retail.governance import Came

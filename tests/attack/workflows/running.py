@@ -15,6 +15,7 @@ from checkpoints.errors import AlreadyVoted
 from checkpoints.reviews import Review
 from checkpoints.votes import VoteKind
 from graphs.catalogue import find_kits
+from graphs.clock import Clock
 from graphs.closing import NotEligible
 from graphs.companies import Company, sandbox_company
 from graphs.decisions import Ballot, Decisions, OverrideReason
@@ -22,7 +23,7 @@ from graphs.intake import Intake
 from graphs.people import PeopleFile, Person, write_people
 from graphs.roles import load_roles
 from graphs.settings import Settings
-from graphs.wiring import Clock, open_parts
+from graphs.wiring import open_parts
 from nodes.event import EventRefused
 from nodes.permissions import Kind, Principal
 from tests.attack.figures import CROWD

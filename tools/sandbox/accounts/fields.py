@@ -1,15 +1,15 @@
 """Fields: set on the version that was seen, and restored to what they were and who had set them."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from tools.contract import Arguments, Call, Effect, Record, RecordNotFound, Tool, ToolRefused, Undo
+from tools.contract import Arguments, Effect, Record, RecordNotFound, Tool, ToolRefused, Undo
 from tools.sandbox.accounts.records import AccountId, FieldValue
 from tools.sandbox.crm.vocabulary import FieldName, fits
-from tools.sandbox.database import Connection, Sandbox, confirmed, exists, one
+from tools.sandbox.database import Connection, Sandbox, exists, one
+from tools.sandbox.deeds import Deed, of_result, written
 
 RESTORABLE = timedelta(days=30)
 Version = Annotated[int, Field(ge=1, lt=2**63)]
@@ -80,7 +80,21 @@ _RESTORED = """
 
 def fields_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
     """The two tools that change the CRM."""
-    fields = _Fields(sandbox)
+    doing = _Doing(sandbox)
+    setting = Deed(
+        sandbox=sandbox,
+        name="crm.set_field",
+        result=FieldChange,
+        done_under=_DONE_UNDER,
+        write=doing.set,
+    )
+    restoring = Deed(
+        sandbox=sandbox,
+        name="crm.restore_field",
+        result=FieldChange,
+        done_under=_RESTORED_UNDER,
+        write=doing.restore,
+    )
     return (
         Tool(
             name="crm.set_field",
@@ -89,10 +103,15 @@ def fields_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=SetField,
             result=FieldChange,
-            perform=fields.set,
+            perform=setting.perform,
             idempotent=True,
-            find=fields.find_change,
-            undo=Undo(tool="crm.restore_field", arguments=_change, window=RESTORABLE, proven_for="1"),
+            find=setting.find,
+            undo=Undo(
+                tool="crm.restore_field",
+                arguments=of_result("account_id", "field", "version"),
+                window=RESTORABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"account_id", "field", "expected_version"}),
         ),
         Tool(
@@ -102,63 +121,43 @@ def fields_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=RestoreField,
             result=FieldChange,
-            perform=fields.restore,
+            perform=restoring.perform,
             idempotent=True,
-            find=fields.find_restoring,
+            find=restoring.find,
             undone_outside="Somebody sets the field in the CRM.",
             authority=frozenset({"account_id", "field", "version"}),
         ),
     )
 
 
-def _change(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    change = FieldChange.model_validate(result)
-    return {"account_id": change.account_id, "field": change.field, "version": change.version}
-
-
-class _Fields:
-    """The deeds themselves, each one transaction that holds its key."""
+class _Doing:
+    """The deeds themselves, within the transaction that holds their key."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    async def set(self, arguments: SetField, call: Call) -> FieldChange:
-        """Set a field, once a key, if it still is at the expected version and says something else."""
-        async with self._sandbox.writing("crm.set_field", call.key) as connection:
-            done = await one(connection, FieldChange, _DONE_UNDER, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            if not await exists(connection, _ACTIVE, arguments.account_id):
-                raise ToolRefused(f"there is no active account {arguments.account_id}")
-            before = await self._hold(connection, arguments.account_id, arguments.field)
-            _require_version(before, arguments.expected_version)
-            if before.value == arguments.value:
-                raise ToolRefused(f"{arguments.field} of {arguments.account_id} says so already")
-            return await self._set(connection, before, arguments.value, call.key)
-
-    async def _set(self, connection: Connection, before: FieldValue, value: str, key: str) -> FieldChange:
+    async def set(self, connection: Connection, wanted: SetField, key: str) -> FieldChange:
+        """Set a field, if it still is at the expected version and says something else."""
+        if not await exists(connection, _ACTIVE, wanted.account_id):
+            raise ToolRefused(f"there is no active account {wanted.account_id}")
+        before = await self._hold(connection, wanted.account_id, wanted.field)
+        _require_version(before, wanted.expected_version)
+        if before.value == wanted.value:
+            raise ToolRefused(f"{wanted.field} of {wanted.account_id} says so already")
         now, where = self._sandbox.now(), (before.account_id, before.field)
-        after = await one(connection, FieldValue, _SET, value, now, *where)
-        assert after is not None  # the row is held
+        after = await written(connection, FieldValue, _SET, wanted.value, now, *where)
         earlier = (before.version, before.value, before.set_by, before.set_at)
-        change = await one(connection, FieldChange, _KEEP, after.version, *where, value, *earlier, now, key)
-        assert change is not None  # INSERT … RETURNING answers with its row
-        return change
+        kept = (after.version, *where, wanted.value, *earlier, now, key)
+        return await written(connection, FieldChange, _KEEP, *kept)
 
-    async def restore(self, arguments: RestoreField, call: Call) -> FieldChange:
-        """Take a change back, once and in time, if nobody has set the field since."""
-        async with self._sandbox.writing("crm.restore_field", call.key) as connection:
-            done = await one(connection, FieldChange, _RESTORED_UNDER, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            change = await self._hold_change(connection, arguments)
-            _require_version(await self._hold(connection, change.account_id, change.field), change.version)
-            earlier = (change.earlier_value, change.earlier_set_by, change.earlier_set_at)
-            where = (change.account_id, change.field)
-            await one(connection, FieldValue, _RESTORE, *earlier, change.expected_version, *where)
-            restored = await one(connection, FieldChange, _RESTORED, call.key, change.version)
-            assert restored is not None  # the row is held
-            return restored
+    async def restore(self, connection: Connection, wanted: RestoreField, key: str) -> FieldChange:
+        """Take a change back, in time, if nobody has set the field since."""
+        change = await self._hold_change(connection, wanted)
+        _require_version(await self._hold(connection, change.account_id, change.field), change.version)
+        earlier = (change.earlier_value, change.earlier_set_by, change.earlier_set_at)
+        where = (change.account_id, change.field)
+        await written(connection, FieldValue, _RESTORE, *earlier, change.expected_version, *where)
+        return await written(connection, FieldChange, _RESTORED, key, change.version)
 
     async def _hold(self, connection: Connection, account_id: str, field: str) -> FieldValue:
         held = await one(connection, FieldValue, _HOLD_FIELD, account_id, field)
@@ -175,16 +174,6 @@ class _Fields:
         if self._sandbox.now() > change.set_at + RESTORABLE:
             raise ToolRefused(f"{arguments.field} of {arguments.account_id} can no longer be restored")
         return change
-
-    async def find_change(self, key: str) -> FieldChange | None:
-        """The change made under a key."""
-        async with self._sandbox.finding("crm.set_field", key) as connection:
-            return await one(connection, FieldChange, _DONE_UNDER, key)
-
-    async def find_restoring(self, key: str) -> FieldChange | None:
-        """The change that was taken back under a key."""
-        async with self._sandbox.finding("crm.restore_field", key) as connection:
-            return await one(connection, FieldChange, _RESTORED_UNDER, key)
 
 
 def _require_version(now: FieldValue, expected: int) -> None:

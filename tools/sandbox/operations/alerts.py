@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from tools.contract import Arguments, Call, Effect, Marked, Record, Tool, ToolRefused, Trust
 from tools.sandbox.database import Connection, Sandbox
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, there, written
 from tools.sandbox.operations.names import AlertId, Impact, ServiceId
 
 

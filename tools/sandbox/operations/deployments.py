@@ -1,14 +1,11 @@
 """Deployments: what was put into production, when and by whom; and rolling one back."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel
+from typing import Annotated, Literal
 
 from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.operations.names import ActionId, DeploymentId, IncidentId, ServiceId
 from tools.sandbox.operations.services import ServiceAction, require_open
 
@@ -120,7 +117,12 @@ def deployments_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=rollback.perform,
             idempotent=True,
             find=rollback.find,
-            undo=Undo(tool="deployments.redeploy", arguments=_action, window=REDEPLOYABLE, proven_for="1"),
+            undo=Undo(
+                tool="deployments.redeploy",
+                arguments=of_result("action_id"),
+                window=REDEPLOYABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"deployment_id", "service_id", "incident_id"}),
         ),
         Tool(
@@ -137,10 +139,6 @@ def deployments_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"action_id"}),
         ),
     )
-
-
-def _action(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"action_id": ServiceAction.model_validate(result).action_id}
 
 
 class _Doing:

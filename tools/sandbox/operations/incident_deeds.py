@@ -1,14 +1,11 @@
 """What is done to an incident: an alert joins it, it is graded, it is resolved; and the ways back."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from tools.contract import Arguments, Effect, Record, Tool, ToolRefused, Undo
 from tools.sandbox.database import Connection, Sandbox, exists
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.operations.incidents import Incident
 from tools.sandbox.operations.names import AlertId, Code, DeedId, IncidentId, ServiceId, Severity
 
@@ -157,10 +154,6 @@ async def _set(connection: Connection, now: Incident) -> None:
     await connection.execute(_SET, values)
 
 
-def _deed(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"deed_id": IncidentDeed.model_validate(result).deed_id}
-
-
 def incident_deeds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
     """The tools that say what belongs to an incident, how severe it is, that it is over; their undos."""
     doing = _Doing(sandbox)
@@ -177,7 +170,7 @@ def incident_deeds_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=deed.perform,
             idempotent=True,
             find=deed.find,
-            undo=Undo(tool=undo, arguments=_deed, window=TAKEN_BACK_WITHIN, proven_for="1"),
+            undo=Undo(tool=undo, arguments=of_result("deed_id"), window=TAKEN_BACK_WITHIN, proven_for="1"),
             # how severe it is, and where it came from, is an opinion: the rules bound what may be one
             authority=frozenset(arguments.model_fields),
         )

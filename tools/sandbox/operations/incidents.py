@@ -1,14 +1,11 @@
 """Incidents: opened because of an alert, one at a time for a service, and withdrawn if it was none."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel
+from typing import Annotated, Literal
 
 from tools.contract import Arguments, Call, Effect, Marked, Record, Tool, ToolRefused, Trust, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.operations.names import (
     AlertId,
     DeedId,
@@ -126,12 +123,15 @@ class _Standing(Record):
     deed_id: str
 
 
-def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
-    """The tools that open incidents and withdraw them."""
+class _Doing:
+    """What the tools do: the deeds themselves within the transaction that holds their key."""
 
-    async def listed(arguments: ListIncidents, _call: Call) -> ServiceIncidents:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    async def list(self, arguments: ListIncidents, _call: Call) -> ServiceIncidents:
         values = (arguments.service_id, arguments.alert_id)
-        async with sandbox.reading() as connection:
+        async with self._sandbox.reading() as connection:
             incidents = await many(connection, Incident, _LIST, *values)
             joined = await many(connection, _Joined, _JOINED, arguments.alert_id)
             standing = await many(connection, _Standing, _STANDING, *(arguments.alert_id,) * 2)
@@ -145,30 +145,31 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             pages=tuple(pages),
         )
 
-    async def open_(connection: Connection, wanted: OpenIncident, key: str) -> Incident:
+    async def open(self, connection: Connection, wanted: OpenIncident, key: str) -> Incident:
         if await exists(connection, _IS_OPEN, wanted.service_id):
             raise ToolRefused(f"an incident of {wanted.service_id} is open already")
         what = (wanted.service_id, wanted.alert_id, wanted.severity, wanted.title)
-        return await written(connection, Incident, _OPEN, *what, sandbox.now(), key)
+        return await written(connection, Incident, _OPEN, *what, self._sandbox.now(), key)
 
-    async def withdraw(connection: Connection, wanted: WithdrawIncident, key: str) -> Incident:
+    async def withdraw(self, connection: Connection, wanted: WithdrawIncident, key: str) -> Incident:
         named = wanted.incident_id
         incident = await there(connection, Incident, f"incident {named}", _HOLD, named)
         if incident.status != "open":
             raise ToolRefused(f"{named} is {incident.status}")
-        if sandbox.now() - incident.opened_at > WITHDRAWABLE:
+        if self._sandbox.now() - incident.opened_at > WITHDRAWABLE:
             raise ToolRefused(f"{named} is older than {WITHDRAWABLE}")
         return await written(connection, Incident, _WITHDRAW, key, named)
 
-    opening = Deed(
-        sandbox=sandbox, name="incidents.open", result=Incident, done_under=_OPENED_UNDER, write=open_
-    )
-    withdrawing = Deed(
-        sandbox=sandbox,
-        name="incidents.withdraw",
-        result=Incident,
-        done_under=_WITHDRAWN_UNDER,
-        write=withdraw,
+
+def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
+    """The tools that open incidents and withdraw them."""
+    doing = _Doing(sandbox)
+    opening, withdrawing = (
+        Deed(sandbox=sandbox, name=name, result=Incident, done_under=under, write=write)
+        for name, under, write in (
+            ("incidents.open", _OPENED_UNDER, doing.open),
+            ("incidents.withdraw", _WITHDRAWN_UNDER, doing.withdraw),
+        )
     )
     return (
         Tool(
@@ -178,7 +179,7 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.READ,
             arguments=ListIncidents,
             result=ServiceIncidents,
-            perform=listed,
+            perform=doing.list,
             idempotent=True,
         ),
         Tool(
@@ -191,7 +192,12 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=opening.perform,
             idempotent=True,
             find=opening.find,
-            undo=Undo(tool="incidents.withdraw", arguments=_incident, window=WITHDRAWABLE, proven_for="1"),
+            undo=Undo(
+                tool="incidents.withdraw",
+                arguments=of_result("incident_id"),
+                window=WITHDRAWABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"service_id", "alert_id", "severity"}),
         ),
         Tool(
@@ -208,7 +214,3 @@ def incidents_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             authority=frozenset({"incident_id"}),
         ),
     )
-
-
-def _incident(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"incident_id": Incident.model_validate(result).incident_id}

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tools.contract import Arguments, Call, Effect, FieldClass, Marked, Record, Tool, Trust
 from tools.sandbox.database import Sandbox, one
-from tools.sandbox.operations.deeds import there
+from tools.sandbox.deeds import there
 from tools.sandbox.operations.excerpts import MOST_CHARACTERS, MOST_LINES, errors_in, excerpt
 from tools.sandbox.operations.names import AlertId, ServiceId
 

@@ -2,7 +2,7 @@
 
 from tools.contract import Arguments, Effect, Tool, ToolRefused
 from tools.sandbox.database import Connection, Sandbox, exists
-from tools.sandbox.operations.deeds import Deed, written
+from tools.sandbox.deeds import Deed, written
 from tools.sandbox.operations.incidents import Page
 from tools.sandbox.operations.names import IncidentId, Rota, ServiceId, Urgency
 from tools.sandbox.operations.services import require_open

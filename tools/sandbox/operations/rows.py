@@ -1,12 +1,11 @@
 """The rows of operations: a tuple type a table, its fields the columns."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from tools.sandbox.rows import Table
+from tools.sandbox.rows import Tables
 
 
 class ServiceRow(NamedTuple):
@@ -105,7 +104,7 @@ def chunk(log_id: str, service_id: str, lines: list[str], starts_at: datetime, e
 
 
 @dataclass(kw_only=True, slots=True)
-class OperationsRows:
+class OperationsRows(Tables):
     """The rows of all tables, named and ordered as foreign keys need them."""
 
     services: list[ServiceRow] = field(default_factory=list)
@@ -114,10 +113,3 @@ class OperationsRows:
     deployments: list[DeploymentRow] = field(default_factory=list)
     incidents: list[IncidentRow] = field(default_factory=list)
     service_actions: list[ActionRow] = field(default_factory=list)
-
-    def tables(self) -> Iterator[Table]:
-        """Every table that has rows, parents before children."""
-        for table in fields(self):
-            rows = getattr(self, table.name)
-            if rows:
-                yield Table(name=table.name, columns=type(rows[0])._fields, rows=rows)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, there, written
 from tools.sandbox.operations.names import ActionId, DeploymentId, IncidentId, Rota, ServiceId, Team, Tier
 
 LOOKED_BACK = timedelta(hours=24)

@@ -1,14 +1,13 @@
 """Follow-up tasks: what a team owes after an incident, by when; withdrawn if it was planned in error."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused, Undo
 from tools.sandbox.database import Connection, Sandbox, exists, many
-from tools.sandbox.operations.deeds import Deed, there, written
+from tools.sandbox.deeds import Deed, of_result, there, written
 from tools.sandbox.operations.names import AlertId, Code, IncidentId, TaskId, Team
 
 WITHDRAWABLE = timedelta(hours=72)
@@ -111,10 +110,6 @@ async def _open(connection: Connection, task_id: str) -> Task:
     return task
 
 
-def _task(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"task_id": Task.model_validate(result).task_id}
-
-
 def tasks_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
     """The tools of the tracker; whoever has done a task says so there themselves."""
     doing = _Doing(sandbox)
@@ -153,7 +148,9 @@ def tasks_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             perform=creating.perform,
             idempotent=True,
             find=creating.find,
-            undo=Undo(tool="tasks.withdraw", arguments=_task, window=WITHDRAWABLE, proven_for="1"),
+            undo=Undo(
+                tool="tasks.withdraw", arguments=of_result("task_id"), window=WITHDRAWABLE, proven_for="1"
+            ),
             authority=frozenset(CreateTask.model_fields),
         ),
         Tool(

@@ -1,10 +1,9 @@
 """Accounts: the bank accounts that people have endorsed for a vendor, with the place they were read in."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import (
     Arguments,
@@ -17,7 +16,8 @@ from tools.contract import (
     ToolRefused,
     Undo,
 )
-from tools.sandbox.database import Connection, Sandbox, confirmed, exists, many, one
+from tools.sandbox.database import Connection, Sandbox, exists, many
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.documents import DocumentId
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.iban import Iban, holds
@@ -101,10 +101,15 @@ def accounts_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=EndorseAccount,
             result=Account,
-            perform=accounts.endorse,
+            perform=accounts.endorsing.perform,
             idempotent=True,
-            find=accounts.entries.find,
-            undo=Undo(tool="vendors.revoke_account", arguments=_account_id, window=REVOCABLE, proven_for="1"),
+            find=accounts.endorsing.find,
+            undo=Undo(
+                tool="vendors.revoke_account",
+                arguments=of_result("account_id"),
+                window=REVOCABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"vendor_id", "iban"}),
         ),
         Tool(
@@ -114,17 +119,13 @@ def accounts_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=RevokeAccount,
             result=Account,
-            perform=accounts.revoke,
+            perform=accounts.revoking.perform,
             idempotent=True,
-            find=accounts.entries.find_undone,
+            find=accounts.revoking.find,
             undone_outside="Finance endorses the account again.",
             authority=frozenset({"account_id"}),
         ),
     )
-
-
-def _account_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"account_id": Account.model_validate(result).account_id}
 
 
 class _Accounts:
@@ -132,17 +133,17 @@ class _Accounts:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.entries = Entries(
+        entries = Entries(
             sandbox=sandbox,
             table="vendor_accounts",
             id="account_id",
             record=Account,
-            deed="vendors.endorse_account",
-            undoing="vendors.revoke_account",
             stands="endorsed",
             undone="revoked",
             window=REVOCABLE,
         )
+        self.endorsing = entries.making("vendors.endorse_account", self._endorse)
+        self.revoking = entries.taking_back("vendors.revoke_account", _require_idle)
 
     async def endorsed(self, arguments: GetVendor, _call: Call) -> VendorAccounts:
         async with self._sandbox.reading() as connection:
@@ -153,21 +154,11 @@ class _Accounts:
             ibans=[account.iban for account in found],
         )
 
-    async def endorse(self, arguments: EndorseAccount, call: Call) -> Account:
-        """Write an account down as a vendor's, once a key, unless it is another vendor's."""
-        async with self._sandbox.writing("vendors.endorse_account", call.key) as connection:
-            done = await self.entries.made_under(connection, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            await _require_plausible(connection, arguments)
-            values = tuple(getattr(arguments, name) for name in EndorseAccount.model_fields)
-            account = await one(connection, Account, _INSERT, *values, self._sandbox.now(), call.key)
-            assert account is not None  # INSERT … RETURNING answers with its row
-            return account
-
-    async def revoke(self, arguments: RevokeAccount, call: Call) -> Account:
-        """Take an endorsement back, once, unless the vendor is active with it."""
-        return await self.entries.take_back(arguments.account_id, call.key, _require_idle)
+    async def _endorse(self, connection: Connection, wanted: EndorseAccount, key: str) -> Account:
+        """Write an account down as a vendor's, unless it is another vendor's."""
+        await _require_plausible(connection, wanted)
+        values = tuple(getattr(wanted, name) for name in EndorseAccount.model_fields)
+        return await written(connection, Account, _INSERT, *values, self._sandbox.now(), key)
 
 
 async def _require_plausible(connection: Connection, wanted: EndorseAccount) -> None:

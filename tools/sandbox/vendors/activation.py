@@ -1,13 +1,13 @@
 """Activation: a vendor that may be bought from and paid, to one endorsed account, and the end of that."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused, Undo
-from tools.sandbox.database import Connection, Sandbox, confirmed, exists, one
+from tools.contract import Arguments, Effect, Record, Tool, ToolRefused, Undo
+from tools.sandbox.database import Connection, Sandbox, exists
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.accounts import AccountId
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.register import VendorId
@@ -61,10 +61,15 @@ def activation_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=ActivateVendor,
             result=Activation,
-            perform=activations.activate,
+            perform=activations.activating.perform,
             idempotent=True,
-            find=activations.entries.find,
-            undo=Undo(tool="vendors.deactivate", arguments=_activation_id, window=ENDABLE, proven_for="1"),
+            find=activations.activating.find,
+            undo=Undo(
+                tool="vendors.deactivate",
+                arguments=of_result("activation_id"),
+                window=ENDABLE,
+                proven_for="1",
+            ),
             authority=frozenset({"vendor_id", "account_id"}),
         ),
         Tool(
@@ -74,17 +79,13 @@ def activation_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=DeactivateVendor,
             result=Activation,
-            perform=activations.deactivate,
+            perform=activations.ending.perform,
             idempotent=True,
-            find=activations.entries.find_undone,
+            find=activations.ending.find,
             undone_outside="The vendor is activated again in a new case.",
             authority=frozenset({"activation_id"}),
         ),
     )
-
-
-def _activation_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"activation_id": Activation.model_validate(result).activation_id}
 
 
 class _Activations:
@@ -92,37 +93,27 @@ class _Activations:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.entries = Entries(
+        entries = Entries(
             sandbox=sandbox,
             table="vendor_activations",
             id="activation_id",
             record=Activation,
-            deed="vendors.activate",
-            undoing="vendors.deactivate",
             stands="active",
             undone="ended",
             window=ENDABLE,
         )
+        self.activating = entries.making("vendors.activate", self._activate)
+        self.ending = entries.taking_back("vendors.deactivate", _as_before)
 
-    async def activate(self, arguments: ActivateVendor, call: Call) -> Activation:
-        """Activate a vendor that has applied, once a key, with an account that stands endorsed for it."""
-        async with self._sandbox.writing("vendors.activate", call.key) as connection:
-            done = await self.entries.made_under(connection, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            if not await exists(connection, _HOLD_APPLIED, arguments.vendor_id):
-                raise ToolRefused(f"there is no application of {arguments.vendor_id}")
-            if not await exists(connection, _ENDORSED, arguments.account_id, arguments.vendor_id):
-                raise ToolRefused(f"{arguments.account_id} is not endorsed for {arguments.vendor_id}")
-            await connection.execute(_SET, ("active", arguments.vendor_id))
-            values = (arguments.vendor_id, arguments.account_id, self._sandbox.now(), call.key)
-            activation = await one(connection, Activation, _INSERT, *values)
-            assert activation is not None  # INSERT … RETURNING answers with its row
-            return activation
-
-    async def deactivate(self, arguments: DeactivateVendor, call: Call) -> Activation:
-        """End an activation, once: the vendor has applied, as before."""
-        return await self.entries.take_back(arguments.activation_id, call.key, _as_before)
+    async def _activate(self, connection: Connection, wanted: ActivateVendor, key: str) -> Activation:
+        """Activate a vendor that has applied, with an account that stands endorsed for it."""
+        if not await exists(connection, _HOLD_APPLIED, wanted.vendor_id):
+            raise ToolRefused(f"there is no application of {wanted.vendor_id}")
+        if not await exists(connection, _ENDORSED, wanted.account_id, wanted.vendor_id):
+            raise ToolRefused(f"{wanted.account_id} is not endorsed for {wanted.vendor_id}")
+        await connection.execute(_SET, ("active", wanted.vendor_id))
+        values = (wanted.vendor_id, wanted.account_id, self._sandbox.now(), key)
+        return await written(connection, Activation, _INSERT, *values)
 
 
 async def _as_before(connection: Connection, activation: Activation) -> None:

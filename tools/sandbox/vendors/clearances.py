@@ -1,13 +1,13 @@
 """Clearances: what legal, finance and procurement have said to a vendor's dossier, each for itself."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import Arguments, Call, Effect, Record, Tool, ToolRefused, Undo
-from tools.sandbox.database import Sandbox, confirmed, exists, many, one
+from tools.sandbox.database import Connection, Sandbox, exists, many
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.register import GetVendor, VendorId
 
@@ -85,12 +85,12 @@ def clearances_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=RecordClearance,
             result=Clearance,
-            perform=clearances.record,
+            perform=clearances.recording.perform,
             idempotent=True,
-            find=clearances.entries.find,
+            find=clearances.recording.find,
             undo=Undo(
                 tool="vendors.withdraw_clearance",
-                arguments=_clearance_id,
+                arguments=of_result("clearance_id"),
                 window=WITHDRAWABLE,
                 proven_for="1",
             ),
@@ -103,17 +103,13 @@ def clearances_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=WithdrawClearance,
             result=Clearance,
-            perform=clearances.withdraw,
+            perform=clearances.withdrawing.perform,
             idempotent=True,
-            find=clearances.entries.find_undone,
+            find=clearances.withdrawing.find,
             undone_outside="The department clears the vendor again.",
             authority=frozenset({"clearance_id"}),
         ),
     )
-
-
-def _clearance_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"clearance_id": Clearance.model_validate(result).clearance_id}
 
 
 class _Clearances:
@@ -121,36 +117,26 @@ class _Clearances:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.entries = Entries(
+        entries = Entries(
             sandbox=sandbox,
             table="vendor_clearances",
             id="clearance_id",
             record=Clearance,
-            deed="vendors.record_clearance",
-            undoing="vendors.withdraw_clearance",
             stands="cleared",
             undone="withdrawn",
             window=WITHDRAWABLE,
         )
+        self.recording = entries.making("vendors.record_clearance", self._record)
+        self.withdrawing = entries.taking_back("vendors.withdraw_clearance")
 
     async def standing(self, arguments: GetVendor, _call: Call) -> VendorClearances:
         async with self._sandbox.reading() as connection:
             found = await many(connection, Clearance, _STANDING, arguments.vendor_id)
         return VendorClearances(vendor_id=arguments.vendor_id, clearances=found)
 
-    async def record(self, arguments: RecordClearance, call: Call) -> Clearance:
-        """Write a department's word down, once a key."""
-        async with self._sandbox.writing("vendors.record_clearance", call.key) as connection:
-            done = await self.entries.made_under(connection, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            if not await exists(connection, _KNOWN, arguments.vendor_id):
-                raise ToolRefused(f"there is no vendor {arguments.vendor_id}")
-            values = (arguments.vendor_id, arguments.department, arguments.dossier)
-            clearance = await one(connection, Clearance, _INSERT, *values, self._sandbox.now(), call.key)
-            assert clearance is not None  # INSERT … RETURNING answers with its row
-            return clearance
-
-    async def withdraw(self, arguments: WithdrawClearance, call: Call) -> Clearance:
-        """Take a department's word back, once."""
-        return await self.entries.take_back(arguments.clearance_id, call.key)
+    async def _record(self, connection: Connection, wanted: RecordClearance, key: str) -> Clearance:
+        """Write a department's word down."""
+        if not await exists(connection, _KNOWN, wanted.vendor_id):
+            raise ToolRefused(f"there is no vendor {wanted.vendor_id}")
+        values = (wanted.vendor_id, wanted.department, wanted.dossier)
+        return await written(connection, Clearance, _INSERT, *values, self._sandbox.now(), key)

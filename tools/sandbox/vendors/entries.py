@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, LiteralString, TypeVar
+from typing import Any, Generic, LiteralString, TypeVar
 
-from tools.contract import Record, RecordNotFound, ToolRefused
-from tools.sandbox.database import Connection, Sandbox, one
+from tools.contract import Arguments, Record, ToolRefused
+from tools.sandbox.database import Connection, Sandbox
+from tools.sandbox.deeds import Deed, there, written
 
 R = TypeVar("R", bound=Record)
 Also = Callable[[Connection, R], Awaitable[None]]
@@ -30,45 +31,29 @@ class Entries(Generic[R]):
     table: LiteralString
     id: LiteralString
     record: type[R]
-    deed: str
-    undoing: str
     stands: LiteralString
     undone: LiteralString
     window: timedelta
 
-    async def made_under(self, connection: Connection, key: str) -> R | None:
-        """The entry that was made under a key."""
-        return await one(connection, self.record, self._by("idempotency_key"), key)
+    def making(self, name: str, write: Callable[[Connection, Any, str], Awaitable[R]]) -> Deed[R]:
+        """The deed by which the tool of this name makes an entry."""
+        made_under = self._by("idempotency_key")
+        return Deed(sandbox=self.sandbox, name=name, result=self.record, done_under=made_under, write=write)
 
-    async def find(self, key: str) -> R | None:
-        """The entry that was made under a key, once nobody works under it any more."""
-        async with self.sandbox.finding(self.deed, key) as connection:
-            return await self.made_under(connection, key)
+    def taking_back(self, name: str, also: Also[R] = nothing_else) -> Deed[R]:
+        """The deed by which the tool of this name takes an entry back in time, with what belongs to it."""
 
-    async def find_undone(self, key: str) -> R | None:
-        """The entry that was taken back under a key."""
-        async with self.sandbox.finding(self.undoing, key) as connection:
-            return await one(connection, self.record, self._by("undo_key"), key)
-
-    async def take_back(self, entry_id: str, key: str, also: Also[R] = nothing_else) -> R:
-        """Take an entry back, once, within its window, and do what else belongs to it."""
-        async with self.sandbox.writing(self.undoing, key) as connection:
-            done = await one(connection, self.record, self._by("undo_key"), key)
-            if done is not None:
-                if getattr(done, self.id) != entry_id:
-                    raise ToolRefused("this idempotency key was used with other arguments")
-                return done
+        async def write(connection: Connection, wanted: Arguments, key: str) -> R:
+            entry_id = getattr(wanted, self.id)
             entry = await self._hold_standing(connection, entry_id)
             await also(connection, entry)
-            values = (self.undone, key, entry_id)
-            taken_back = await one(connection, self.record, self._undo(), *values)
-            assert taken_back is not None  # the row is held
-            return taken_back
+            return await written(connection, self.record, self._undo(), self.undone, key, entry_id)
+
+        undone_under = self._by("undo_key")
+        return Deed(sandbox=self.sandbox, name=name, result=self.record, done_under=undone_under, write=write)
 
     async def _hold_standing(self, connection: Connection, entry_id: str) -> R:
-        entry = await one(connection, self.record, self._by(self.id) + " FOR UPDATE", entry_id)
-        if entry is None:
-            raise RecordNotFound(f"there is no {entry_id}")
+        entry = await there(connection, self.record, entry_id, self._by(self.id) + " FOR UPDATE", entry_id)
         if entry.status != self.stands:  # type: ignore[attr-defined] # every entry has a status
             raise ToolRefused(f"{entry_id} was taken back already")
         if self.sandbox.now() - entry.created_at >= self.window:  # type: ignore[attr-defined] # and a time

@@ -1,10 +1,10 @@
 """Messages: the held outbox of what vendors are asked for, in our own words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.contract import (
     Arguments,
@@ -17,7 +17,8 @@ from tools.contract import (
     ToolRefused,
     Undo,
 )
-from tools.sandbox.database import Sandbox, confirmed, many, one
+from tools.sandbox.database import Connection, Sandbox, many, one
+from tools.sandbox.deeds import of_result, written
 from tools.sandbox.vendors.entries import Entries
 from tools.sandbox.vendors.register import GetVendor, Vendor, VendorId
 
@@ -124,10 +125,12 @@ def messages_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.EGRESS,
             arguments=RequestInformation,
             result=Message,
-            perform=messages.request,
+            perform=messages.requesting.perform,
             idempotent=True,
-            find=messages.entries.find,
-            undo=Undo(tool="vendors.retract_request", arguments=_message_id, window=HELD, proven_for="1"),
+            find=messages.requesting.find,
+            undo=Undo(
+                tool="vendors.retract_request", arguments=of_result("message_id"), window=HELD, proven_for="1"
+            ),
             authority=frozenset({"vendor_id", "template"}),
         ),
         Tool(
@@ -137,17 +140,13 @@ def messages_tools(sandbox: Sandbox) -> tuple[Tool, ...]:
             effect=Effect.WRITE,
             arguments=RetractRequest,
             result=Message,
-            perform=messages.retract,
+            perform=messages.retracting.perform,
             idempotent=True,
-            find=messages.entries.find_undone,
+            find=messages.retracting.find,
             undone_outside="Somebody writes to the vendor again.",
             authority=frozenset({"message_id"}),
         ),
     )
-
-
-def _message_id(_arguments: BaseModel, result: BaseModel) -> Mapping[str, Any]:
-    return {"message_id": Message.model_validate(result).message_id}
 
 
 class _Messages:
@@ -155,40 +154,30 @@ class _Messages:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.entries = Entries(
+        entries = Entries(
             sandbox=sandbox,
             table="vendor_messages",
             id="message_id",
             record=Message,
-            deed="vendors.request_information",
-            undoing="vendors.retract_request",
             stands="queued",
             undone="retracted",
             window=HELD,
         )
+        self.requesting = entries.making("vendors.request_information", self._request)
+        self.retracting = entries.taking_back("vendors.retract_request")
 
     async def standing(self, arguments: GetVendor, _call: Call) -> VendorMessages:
         async with self._sandbox.reading() as connection:
             found = await many(connection, Message, _STANDING, arguments.vendor_id)
         return VendorMessages(vendor_id=arguments.vendor_id, messages=found)
 
-    async def request(self, arguments: RequestInformation, call: Call) -> Message:
-        """Queue a message, once a key, in the words of its template."""
-        async with self._sandbox.writing("vendors.request_information", call.key) as connection:
-            done = await self.entries.made_under(connection, call.key)
-            if done is not None:
-                return confirmed(done, arguments)
-            if unknown := set(arguments.items) - WORDS.keys():
-                raise ToolRefused(f"there are no words for {', '.join(sorted(unknown))}")
-            if await one(connection, Vendor, _VENDOR, arguments.vendor_id) is None:
-                raise ToolRefused(f"there is no vendor {arguments.vendor_id}")
-            now = self._sandbox.now()
-            what = (arguments.vendor_id, arguments.template, arguments.items, arguments.turn)
-            body = letter(arguments.vendor_id, arguments.items)
-            message = await one(connection, Message, _INSERT, *what, body, now, now + HELD, call.key)
-            assert message is not None  # INSERT … RETURNING answers with its row
-            return message
-
-    async def retract(self, arguments: RetractRequest, call: Call) -> Message:
-        """Take a message back, once, while it is held."""
-        return await self.entries.take_back(arguments.message_id, call.key)
+    async def _request(self, connection: Connection, wanted: RequestInformation, key: str) -> Message:
+        """Queue a message in the words of its template."""
+        if unknown := set(wanted.items) - WORDS.keys():
+            raise ToolRefused(f"there are no words for {', '.join(sorted(unknown))}")
+        if await one(connection, Vendor, _VENDOR, wanted.vendor_id) is None:
+            raise ToolRefused(f"there is no vendor {wanted.vendor_id}")
+        now = self._sandbox.now()
+        what = (wanted.vendor_id, wanted.template, wanted.items, wanted.turn)
+        body = letter(wanted.vendor_id, wanted.items)
+        return await written(connection, Message, _INSERT, *what, body, now, now + HELD, key)

@@ -1,12 +1,11 @@
 """The rows of the vendor register: a tuple type a table, its fields the columns."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from tools.sandbox.rows import Table
+from tools.sandbox.rows import Tables
 
 
 class VendorRow(NamedTuple):
@@ -92,7 +91,7 @@ class ActivationRow(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class Rows:
+class Rows(Tables):
     """The rows of all tables, named and ordered as foreign keys need them."""
 
     vendors: list[VendorRow] = field(default_factory=list)
@@ -102,13 +101,6 @@ class Rows:
     vendor_accounts: list[AccountRow] = field(default_factory=list)
     vendor_clearances: list[ClearanceRow] = field(default_factory=list)
     vendor_activations: list[ActivationRow] = field(default_factory=list)
-
-    def tables(self) -> Iterator[Table]:
-        """Every table that has rows, parents before children."""
-        for table in fields(self):
-            rows = getattr(self, table.name)
-            if rows:
-                yield Table(name=table.name, columns=type(rows[0])._fields, rows=rows)
 
 
 def document(
