@@ -96,17 +96,8 @@ class OwnedJobsWorker(Worker):
             queues=self.queues,
         )
         tasks = (self._update_heartbeat, self._poll_jobs_to_abort, listen)
-        return [asyncio.create_task(self._kept_up(task)) for task in tasks]
-
-    async def _kept_up(self, task: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                return await task()
-            except ConnectorException as error:
-                if self._stop_event.is_set():
-                    raise
-                logger.warning("a worker shows life and listens again: %s", type(error.__cause__).__name__)
-                await _pause(self._stop_event)
+        later = "a worker shows life and listens later"
+        return [asyncio.create_task(self._as_often_as_it_takes(task, later)) for task in tasks]
 
     async def _persist_job_status(
         self,
@@ -120,16 +111,19 @@ class OwnedJobsWorker(Worker):
 
         If the worker stops before that, the job is a dead worker's and is put back.
         """
+        write = partial(self._persist_once, job, status, retry_decision)
+        await self._as_often_as_it_takes(write, "how a job ended is written later")
+
+    async def _as_often_as_it_takes(self, deed: Callable[[], Awaitable[None]], later: str) -> None:
+        """Do it, and again while the database is away, until the worker stops."""
         while True:
             try:
-                await self._persist_once(job, status, retry_decision)
+                return await deed()
             except ConnectorException as error:
                 if self._stop_event.is_set():
                     raise
-                logger.warning("how a job ended is written later: %s", type(error.__cause__).__name__)
+                logger.warning("%s: %s", later, type(error.__cause__).__name__)
                 await _pause(self._stop_event)
-            else:
-                return
 
     async def _persist_once(
         self, job: Job, status: jobs.Status, retry_decision: retry.RetryDecision | None

@@ -47,5 +47,5 @@ async def test_a_worker_that_the_database_let_in_no_more_listens_again_and_shows
         await until(is_cut_off, "the worker's line is cut")
         await admin.execute(f'ALTER DATABASE "{place["name"]}" ALLOW_CONNECTIONS true'.encode())
 
-        await until(listens, "the worker listens again")
+        await until(listens, "the worker listens again", 60)
         await until(beats, "the worker shows life")
