@@ -9,7 +9,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import AsyncConnection
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import DictRow, dict_row
@@ -45,6 +44,8 @@ async def migrate(database: Database, application: str | None = None) -> str:
 
 
 async def _migrate(database: Database, application: str | None) -> str:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
     async with await AsyncConnection.connect(
         database.conninfo, autocommit=True, prepare_threshold=0, row_factory=dict_row
     ) as connection:

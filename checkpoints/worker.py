@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import psycopg
 from procrastinate import App, BaseRetryStrategy, RetryDecision, job_context, jobs, retry
@@ -82,6 +84,21 @@ class SegmentRetry(BaseRetryStrategy):
 class OwnedJobsWorker(Worker):
     """A worker that completes a job only while it is still its own, and then even if a line breaks."""
 
+    def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
+        """Show life and listen for jobs, also again after the database was away.
+
+        Procrastinate looks after these until the first has ended. The one for periodic tasks ends at once, as
+        there are none: a worker would count as dead, or only look for jobs now and then.
+        """
+        listen = partial(
+            self.app.job_manager.listen_for_jobs,
+            on_notification=self._handle_notification,
+            queues=self.queues,
+        )
+        tasks = (self._update_heartbeat, self._poll_jobs_to_abort, listen)
+        later = "a worker shows life and listens later"
+        return [asyncio.create_task(self._as_often_as_it_takes(task, later)) for task in tasks]
+
     async def _persist_job_status(
         self,
         job: Job,
@@ -94,16 +111,19 @@ class OwnedJobsWorker(Worker):
 
         If the worker stops before that, the job is a dead worker's and is put back.
         """
+        write = partial(self._persist_once, job, status, retry_decision)
+        await self._as_often_as_it_takes(write, "how a job ended is written later")
+
+    async def _as_often_as_it_takes(self, deed: Callable[[], Awaitable[None]], later: str) -> None:
+        """Do it, and again while the database is away, until the worker stops."""
         while True:
             try:
-                await self._persist_once(job, status, retry_decision)
+                return await deed()
             except ConnectorException as error:
                 if self._stop_event.is_set():
                     raise
-                logger.warning("how a job ended is written later: %s", type(error.__cause__).__name__)
+                logger.warning("%s: %s", later, type(error.__cause__).__name__)
                 await _pause(self._stop_event)
-            else:
-                return
 
     async def _persist_once(
         self, job: Job, status: jobs.Status, retry_decision: retry.RetryDecision | None

@@ -78,7 +78,8 @@ class Kit:
 
     def tables(self) -> tuple[TableSource, ...]:
         """Where its rule tables are and what they are read against; raises TableUnfit for unfit roles."""
-        return tuple(self._table(one, load_roles(self.package)) for one in self.judged)
+        roles = load_roles(self.package)
+        return tuple(self._table(one, roles) for one in self.judged)
 
     def _table(self, one: Judged, roles: RoleFile) -> TableSource:
         words = roles.words(one.tool, subjects=set(one.subjects))

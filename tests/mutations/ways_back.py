@@ -199,8 +199,14 @@ CONTROLS: list[Mutation] = [
         (
             "how a job ended is written until it is",
             "if self._stop_event.is_set():",
-            "if job:",
+            "if error:",
             ("tests/engine/test_broken_lines.py",),
+        ),
+        (
+            "a worker shows life and listens again after the database was away",
+            "self._as_often_as_it_takes(task, later)",
+            "task()",
+            ("tests/engine/test_listening_again.py",),
         ),
     ),
     *controls(
