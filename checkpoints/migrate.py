@@ -32,7 +32,7 @@ async def migrate(database: Database, application: str | None = None) -> str:
         application: the role that Countersign runs as, if it is another: it is given what it needs.
 
     Raises:
-        DatabaseUnusable: the role may not change the tables, or make any.
+        DatabaseUnusable: the role may not change the tables, or make any, or they are a newer version's.
     """
     try:
         return await _migrate(database, application)
@@ -75,6 +75,7 @@ async def require_migrated(database: Database) -> None:
             current = await connection.run_sync(_current_revision)
     except ProgrammingError as error:
         raise DatabaseUnusable(f"the revision of the database cannot be read: {_OTHER_ROLE}") from error
+    _require_known(current)
     if current != newest:
         raise DatabaseUnusable(
             f"the database is at revision {current or 'none'}, this version needs {newest}: "
@@ -95,11 +96,24 @@ def newest_revision() -> str:
 
 def _upgrade(conninfo: str, revision: str = "head") -> None:
     engine = create_engine(parse_address(conninfo).set(drivername="postgresql+psycopg"))
-    with engine.connect() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            _require_known(_current_revision(connection))
+        with engine.connect() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
+def _require_known(current: str | None) -> None:
+    """Refuse a database that a newer version has migrated: while a deploy rolls, it may come before us."""
+    known = {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise DatabaseUnusable(
+            f"the database is at revision {current}, which is newer than this version: run the newer one"
+        )
 
 
 def _config() -> Config:

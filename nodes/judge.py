@@ -15,6 +15,7 @@ from checkpoints.votes import VoteKind
 from nodes.action import Proposal, action_of, evidence_of, resolve, same
 from nodes.edits import edited
 from nodes.facts import Fact, FactsUnfit, typed
+from nodes.origins import as_told
 from nodes.permissions import Verb
 from nodes.reader import Reader
 from nodes.records import Records, UnresolvedReference, reference
@@ -99,7 +100,7 @@ class Judge:
         proposal = replace(proposal, edits=await self._edits(proposal))
         try:
             records = await self._records(case, proposal, ruling)
-            fitted, sources = await self._arguments(proposal, records)
+            fitted, sources = await self._arguments(case, proposal, records)
             strange = self.reader.out_of_scope(records) or _not_own(ruling, records, fitted)
         except (ToolError, UnresolvedReference, ValidationError, NotCanonical, SealBroken) as failure:
             return self._unjudged(proposal, Outcome.INVESTIGATE, _unknowable(failure))
@@ -166,10 +167,13 @@ class Judge:
             for argument, name in names.items()
         )
 
-    async def _arguments(self, proposal: Proposal, records: Records) -> tuple[Arguments, dict[str, Json]]:
+    async def _arguments(
+        self, case: Json, proposal: Proposal, records: Records
+    ) -> tuple[Arguments, dict[str, Json]]:
         """The arguments in clear; only literals are opened, for what a record says is just text."""
         tool = self.reader.registry.describe(proposal.tool)
         values, sources = resolve(proposal, records)
+        sources = as_told(sources, handed_over=bool(case.get("parent")))
         literals = {name: values[name] for name in proposal.literals}
         return tool.arguments.model_validate(values | await self.sealing.opened(literals)), sources
 

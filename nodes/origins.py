@@ -1,10 +1,12 @@
 """Origins: where the arguments of a proposal come from, as facts that a rule table may ask for."""
 
+from collections.abc import Mapping
 from typing import Literal, assert_never, get_args
 
 from nodes.action import Proposal, Ref
 from nodes.facts import Facts
 from nodes.records import Records
+from nodes.shapes import Json
 from tools.contract import Tool, Trust
 
 Origin = Literal["record", "author", "person", "model", "untrusted"]
@@ -35,6 +37,21 @@ def origin_of(proposal: Proposal, name: str, records: Records, *, handed_over: b
             return "record"
         case _:
             assert_never(trust)
+
+
+def as_told(sources: Mapping[str, Json], *, handed_over: bool) -> dict[str, Json]:
+    """Where arguments come from, and how far each is to be trusted where another case has opened this one.
+
+    What such a case says is its author's word no more, and no record: somebody has read it out of something.
+    """
+    model = {"trust": Trust.MODEL.value}
+    return {
+        name: one | model if handed_over and _says_the_case(one) else one for name, one in sources.items()
+    }
+
+
+def _says_the_case(one: Json) -> bool:
+    return one["trust"] == Trust.RECORD.value and str(one["source"]).startswith(f"{EVENT}.")
 
 
 def unfit_origins(facts: type[Facts], tool: Tool) -> list[str]:

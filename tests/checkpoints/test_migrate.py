@@ -70,6 +70,16 @@ async def test_a_database_that_is_not_migrated_is_one_clear_line(empty_url: str)
             await require_migrated(database)
 
 
+async def test_a_database_of_a_newer_version_is_neither_used_nor_migrated_by_this_one(empty_url: str) -> None:
+    async with open_database(empty_url) as database:
+        await migrate(database)
+        async with database.connection() as connection:
+            await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        for asked in (require_migrated, migrate):
+            with pytest.raises(DatabaseUnusable, match="at revision 9999, which is newer than this version"):
+                await asked(database)
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [

@@ -100,6 +100,30 @@ async def test_an_authority_argument_that_an_agent_said_is_never_automatic(house
     assert (found.verdict.outcome, found.verdict.then.reason) == (Outcome.INVESTIGATE, "unproven_authority")
 
 
+async def test_what_another_case_has_handed_over_is_never_an_authority_argument_by_itself(
+    house: House,
+) -> None:
+    refund = house.parts.workflows["refund"]
+    table = refund.rulings["payments.refund"].table
+    rows = [
+        replace(row, when=tuple(one for one in row.when if one.fact != "asked_by"))
+        for row in table.rows
+        if row.id != "RF-85"
+    ]
+    unasking = replace(table, rows=tuple(rows))
+    house = House(
+        replace(house.parts, workflows={"refund": refund.with_tables({"payments.refund": unasking})})
+    )
+    case = await house.send(SCENE)
+    wanted = with_arguments(case, order_id=Ref("event.order_id"))
+
+    assert (await judged(house, case, wanted)).verdict.outcome is Outcome.ALLOW
+    found = await judged(house, replace(case, parent_id="another"), wanted)
+    assert (found.verdict.outcome, found.verdict.then.reason) == (Outcome.INVESTIGATE, "unproven_authority")
+    shown = found.action["sources"]["order_id"]
+    assert shown == {"source": "event.order_id", "trust": Trust.MODEL.value}
+
+
 async def test_an_agent_cannot_name_another_order(house: House) -> None:
     house = listing(opinionated(house), order_id=("policy",))
     case = await house.send(SCENE)
