@@ -167,9 +167,21 @@ CONTROLS: list[Mutation] = [
         "graphs/electorate.py",
         (
             "whoever opened a case, proposed or edited signs nothing",
-            "return frozenset({self.eyes_of(actor) for actor in actors} | editors | actors)",
-            "return frozenset()",
+            "involved = self._involved(frozenset(actors)) | editors[review.case_id]",
+            "involved: frozenset[str] = frozenset()",
             (*WHO_TESTS, f"{STORIES}/test_edits.py", f"{STORIES}/test_accounts.py"),
+        ),
+        (
+            "what has votes is answered by itself",
+            "alike = review.id if said else _alike(review, involved)",
+            "alike = _alike(review, involved)",
+            ("tests/api/test_queue.py",),
+        ),
+        (
+            "what others are involved in is another question",
+            "return (review.workflow, review.tool, amount, repr(review.ladder), involved)",
+            "return (review.workflow, review.tool, amount, repr(review.ladder))",
+            ("tests/api/test_queue.py",),
         ),
     ),
     *controls(
