@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, case
+from sqlalchemy import ColumnElement, case
 
 from checkpoints import schema
 from checkpoints.reviews import ReviewKind
@@ -85,13 +85,4 @@ def _columns(names: Iterable[str]) -> list[ColumnElement[Any]]:
 
 LISTED = _columns(ListedReview._fields)
 AT_STAKE = _columns(Stake._fields)
-
-
-def listed_of(row: Row[Any]) -> ListedReview:
-    """A review in a list from its row of `LISTED`."""
-    return ListedReview._make(row)
-
-
-def stake_of(row: Row[Any]) -> Stake:
-    """What is at stake from its row of `AT_STAKE`."""
-    return Stake._make(row)
+"""The columns of which a row makes a `ListedReview`, and those of which it makes a `Stake`."""

@@ -18,7 +18,7 @@ from checkpoints import schema
 from checkpoints.database import Transaction
 from checkpoints.derived import MARKS
 from checkpoints.errors import UnknownCursor
-from checkpoints.listed_reviews import AT_STAKE, LISTED, ListedReview, Stake, listed_of, stake_of
+from checkpoints.listed_reviews import AT_STAKE, LISTED, ListedReview, Stake
 from checkpoints.pages import Page
 from checkpoints.reviews import ReviewKind, ReviewStatus
 
@@ -89,7 +89,7 @@ async def list_queue(
 ) -> Page[ListedReview]:
     """A page of the reviews that are wanted; raises UnknownCursor."""
     rows = await tx.sql.execute(queue_query(wanted, sort=sort, limit=limit + 1, after=after))
-    return _page([listed_of(row) for row in rows], limit, sort)
+    return _page([ListedReview._make(row) for row in rows], limit, sort)
 
 
 async def list_stakes(
@@ -98,7 +98,7 @@ async def list_stakes(
     """The same reviews, with no more of each than says who may sign it; raises UnknownCursor."""
     query = queue_query(wanted, sort=sort, limit=limit + 1, after=after, columns=AT_STAKE)
     rows = await tx.sql.execute(query)
-    return _page([stake_of(row) for row in rows], limit, sort)
+    return _page([Stake._make(row) for row in rows], limit, sort)
 
 
 def queue_query(

@@ -1,6 +1,6 @@
 """The electorate: who may decide a review now, asked alike by the list, by the vote and by the preview."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from checkpoints.cases import asked_in
 from checkpoints.database import Transaction
 from checkpoints.delegations import delegations_to
 from checkpoints.rule_tables import authors_of
-from checkpoints.votes import approved_by_many, editors_in, votes_on_many
+from checkpoints.votes import Vote, approved_by_many, editors_in, votes_on_many
 from graphs.wiring import Parts
 from nodes.directory import eyes_of
 from nodes.eligibility import Lent, Question, eligibility
@@ -158,19 +158,29 @@ class Voter:
             said = votes[review.id]
             alike = review.id if said else _alike(review, involved)
             if alike not in answers:
-                question = Question(
-                    tool=review.tool,
-                    ladder=review.ladder,
-                    votes=said,
-                    amount=amount_of(review) if amount is None else amount,
-                    involved=involved,
-                    permissions=self.electorate.permissions(review),
-                )
-                rights = [right for right, workflow in self.lent if workflow in {None, review.workflow}]
-                sums = spent[review.tool]
-                answers[alike] = eligibility(self.principal, question, lent=rights, spent=sums)
+                about = amount_of(review) if amount is None else amount
+                answers[alike] = self._answer(review, said, about, involved, spent[review.tool])
             found.append(answers[alike])
         return found
+
+    def _answer(
+        self,
+        review: Decidable,
+        votes: Sequence[Vote],
+        amount: Money | None,
+        involved: frozenset[str],
+        spent: Mapping[str, Sequence[Money]],
+    ) -> Eligibility:
+        question = Question(
+            tool=review.tool,
+            ladder=review.ladder,
+            votes=votes,
+            amount=amount,
+            involved=involved,
+            permissions=self.electorate.permissions(review),
+        )
+        rights = [right for right, workflow in self.lent if workflow in {None, review.workflow}]
+        return eligibility(self.principal, question, lent=rights, spent=spent)
 
     def _involved(self, actors: frozenset[str]) -> frozenset[str]:
         """Whoever asked, proposed, signed or wrote the rule, as accounts and as the humans behind them."""

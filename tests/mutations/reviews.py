@@ -168,8 +168,20 @@ CONTROLS: list[Mutation] = [
         (
             "whoever opened a case, proposed or edited signs nothing",
             "involved = self._involved(frozenset(actors)) | editors[review.case_id]",
-            "involved = frozenset()",
+            "involved: frozenset[str] = frozenset()",
             (*WHO_TESTS, f"{STORIES}/test_edits.py", f"{STORIES}/test_accounts.py"),
+        ),
+        (
+            "what has votes is answered by itself",
+            "alike = review.id if said else _alike(review, involved)",
+            "alike = _alike(review, involved)",
+            ("tests/api/test_queue.py",),
+        ),
+        (
+            "what others are involved in is another question",
+            "return (review.workflow, review.tool, amount, repr(review.ladder), involved)",
+            "return (review.workflow, review.tool, amount, repr(review.ladder))",
+            ("tests/api/test_queue.py",),
         ),
     ),
     *controls(
