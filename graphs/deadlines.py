@@ -1,7 +1,7 @@
 """Deadlines: what time does to a review. It reminds, hands up and expires; it never approves."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from checkpoints.audit import tell
@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 ACTOR = "system:deadlines"
 LAST_REMINDER = timedelta(minutes=15)
 """A reminder nearer to the due time than this is not worth sending."""
+LOOK_AGAIN = timedelta(minutes=10)
+"""How long a review is let alone about whose time nothing could be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +26,29 @@ class Deadlines:
     """Does what is due; each thing once, in a transaction of its own, whoever else works on it."""
 
     parts: Parts
+    put_off: dict[str, datetime] = field(default_factory=dict)
+    """Reviews about whose time nothing can be done, by when that is looked at again."""
 
     async def run(self, most: int = 100) -> int:
         """Do what is due by now, however long ago; returns how many things were done."""
-        failed: set[str] = set()
-        for done in range(most):
+        done = 0
+        while done < most:
             async with self.parts.database.transaction() as tx:
                 now = self.parts.clock()
-                review = await next_due(tx, now, failed)
+                resting = {review for review, until in self.put_off.items() if until > now}
+                review = await next_due(tx, now, resting)
                 if review is None:
-                    return done - len(failed)
+                    break
                 try:
                     async with tx.sql.begin_nested():
                         await self._wake(tx, review, now)
-                except (
-                    WorkflowNotInstalled,
-                    KeyError,
-                    ValueError,
-                ):  # its workflow or its hours are gone: it holds up no other
+                except (WorkflowNotInstalled, KeyError, ValueError):  # its workflow or its hours are gone
                     logger.exception("nothing can be done about the time of review %s", review.id)
-                    failed.add(review.id)
-        return most - len(failed)
+                    self.put_off[review.id] = now + LOOK_AGAIN  # it holds up no other
+                else:
+                    self.put_off.pop(review.id, None)
+                    done += 1
+        return done
 
     async def _wake(self, tx: Transaction, review: Review, now: datetime) -> None:
         if review.expires_at is not None and review.expires_at <= now:

@@ -15,7 +15,7 @@ from checkpoints.votes import VoteKind
 from checkpoints.worker import Pace
 from graphs.acts import INFO_LIFE, Acts
 from graphs.closing import ReviewExpired
-from graphs.deadlines import Deadlines
+from graphs.deadlines import LOOK_AGAIN, Deadlines
 from graphs.roles import read_text
 from graphs.rule_changes import RuleChanges
 from tests.engine.processes import until
@@ -282,6 +282,24 @@ async def test_workers_at_the_same_moment_do_each_thing_once(house: House, clock
     assert (sum(reminded), sum(handed_up)) == (3, 3)
     for review in reviews:
         assert await kinds(house, review) == ["reminded", "escalated"]
+
+
+async def test_reviews_about_whose_time_nothing_can_be_done_hold_up_no_other(
+    house: House, clock: ManualClock
+) -> None:
+    orphans = [await waiting(house, scene) for scene in (LEADS, "clean_120_00_2")]
+    await house.rows("UPDATE reviews SET workflow = 'gone', due_working = true, remind_at = opened_at")
+    review = await waiting(house, "clean_120_00_3")
+    deadlines = Deadlines(house.parts)
+    clock.advance(timedelta(hours=9))
+
+    assert await deadlines.run(most=1) == 1
+    assert await kinds(house, review) == ["escalated"]
+    assert await deadlines.run() == 0
+    await house.rows("UPDATE reviews SET workflow = 'refund'")
+    assert await deadlines.run() == 0, "they are let alone for a while"
+    clock.advance(LOOK_AGAIN)
+    assert await deadlines.run() == len(orphans)
 
 
 async def test_a_vote_and_the_deadline_at_the_same_moment_leave_one_decision(

@@ -349,4 +349,44 @@ CONTROLS: list[Mutation] = [
             CLOSED_TESTS,
         ),
     ),
+    *controls(
+        "gateway",
+        "nodes/gateway.py",
+        (
+            "lanes of a case begin their deeds in turn",
+            "async with self.turn, self._alone(",
+            "async with self._alone(",
+            (f"{NODES}/test_gateway_at_once.py",),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "checkpoints/session.py",
+        (
+            "lanes of a case keep off each other's windows",
+            "async with self.apart[name]:",
+            "if True:",
+            (f"{NODES}/test_gateway_at_once.py",),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "graphs/runner.py",
+        (
+            "who has lost the thread stops no case",
+            "            await require_fence(tx, session, case.id)\n",
+            "",
+            ("tests/engine/test_broken_lines.py",),
+        ),
+    ),
+    *controls(
+        "gateway",
+        "graphs/withdrawals.py",
+        (
+            "a withdrawal and a deed lock in the same order",
+            "            await get_case(tx, review.case_id, lock=True)\n",
+            "",
+            (f"{STORIES}/test_holds.py",),
+        ),
+    ),
 ]

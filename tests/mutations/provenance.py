@@ -191,4 +191,14 @@ CONTROLS: list[Mutation] = [
             (f"{_TWO}::test_what_is_not_proven_does_not_run",),
         ),
     ),
+    *controls(
+        "provenance",
+        "nodes/origins.py",
+        (
+            "what a case handed over is no authority by itself",
+            "one | model if handed_over and _says_the_case(one) else one for",
+            "one for",
+            (f"{_HEARSAY}::test_what_another_case_has_handed_over_is_never_an_authority_argument_by_itself",),
+        ),
+    ),
 ]

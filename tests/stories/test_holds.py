@@ -21,6 +21,7 @@ from graphs.settings import Settings
 from graphs.withdrawals import NothingToWithdraw, Withdrawals
 from nodes.execution import End, Execution
 from nodes.permissions import Principal
+from tests.engine.processes import until
 from tests.house import FINN, LEE, MAX, House, ManualClock
 from tests.nodes.desk import Desk, paid, wish
 from tests.stories.reviewing import (
@@ -293,6 +294,23 @@ async def test_however_they_race_a_withdrawn_decision_does_nothing(
     assert withdrawn or isinstance(taken, NothingToWithdraw)
     assert len(await paid(house, SCENE)) == (0 if withdrawn else 1)
     assert (execution.end is End.DONE) is not withdrawn
+
+
+async def test_a_withdrawal_and_a_deed_lock_in_the_same_order(house: House, review: Review) -> None:
+    await house.vote(review, LEE)
+    async with house.parts.database.transaction() as deed:
+        await deed.driver.execute("SELECT FROM cases WHERE id = %s FOR SHARE", (review.case_id,))
+        taking = asyncio.create_task(withdraw(house, review, LEE))
+
+        async def waits() -> bool:
+            return await house.rows(_WAITING) != []
+
+        await until(waits, "the withdrawal waits for the case")
+        await deed.driver.execute("SELECT FROM grants WHERE review_id = %s FOR UPDATE NOWAIT", (review.id,))
+    assert (await taking).status is ReviewStatus.OPEN
+
+
+_WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def test_after_downtime_the_reconciler_neither_loses_the_wake_up_nor_wakes_early(
