@@ -56,7 +56,7 @@ def add_service(
 def _fitting() -> Iterator[None]:
     from pydantic import ValidationError
 
-    from graphs.people import first_fault
+    from graphs.operators_file import first_fault
 
     try:
         yield

@@ -12,7 +12,6 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from checkpoints.canonical import digest
-from graphs.operators_file import first_fault as first_fault  # noqa: PLC0414 - for who writes the file
 from graphs.operators_file import read_file
 from nodes.directory import DirectoryUnfit, Mailbox
 from nodes.permissions import Kind, Principal
