@@ -10,7 +10,7 @@ import typer
 from api.cli_run import LOCAL, Url, ask, start
 from api.cli_run import Json as AsJson
 from api.client import Client
-from api.show import as_json, say
+from api.show import as_json, say, show_lines
 from graphs.settings import Settings
 from nodes.shapes import Json
 
@@ -105,16 +105,14 @@ def halts(
         return await client.halts(released=released)
 
     found = _run(on_host if here else None, over_api, token, url)["items"]
-    if as_json_:
-        as_json(found)
-        return
-    for halt in found:
-        what = f"{halt['scope']} {halt['target'] or ''}".strip()
-        said = f" ({halt['operators_words']})" if halt["operators_words"] else ""
-        until = f", released {halt['released_at']}" if halt["released_at"] else ""
-        say(f"{halt['id']}  {what}: {halt['reason_code']}{said} by {halt['pressed_by']}{until}")
-    if not found:
-        say("Nothing is stopped.")
+    show_lines(found, _line, "Nothing is stopped.", json=as_json_)
+
+
+def _line(halt: Json) -> str:
+    what = f"{halt['scope']} {halt['target'] or ''}".strip()
+    said = f" ({halt['operators_words']})" if halt["operators_words"] else ""
+    until = f", released {halt['released_at']}" if halt["released_at"] else ""
+    return f"{halt['id']}  {what}: {halt['reason_code']}{said} by {halt['pressed_by']}{until}"
 
 
 def _run(

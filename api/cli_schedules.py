@@ -7,7 +7,7 @@ import typer
 
 from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
-from api.show import as_json, say
+from api.show import as_json, say, show_lines
 
 schedules = typer.Typer(no_args_is_help=True, help="Schedules: cases that begin by the clock.")
 
@@ -19,14 +19,7 @@ def list_(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
     """List schedules, by name."""
 
     async def show(client: Client) -> None:
-        found = await client.schedules()
-        if as_json_:
-            as_json(found)
-            return
-        for one in found:
-            say(_line(one))
-        if not found:
-            say("No schedules.")
+        show_lines(await client.schedules(), _line, "No schedules.", json=as_json_)
 
     ask(url, token, show)
 

@@ -7,7 +7,7 @@ import typer
 
 from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
-from api.show import as_json, safe, say
+from api.show import as_json, safe, say, show_lines
 
 tools = typer.Typer(no_args_is_help=True, help="Tools from outside: what is offered, and what is admitted.")
 
@@ -20,14 +20,8 @@ def list_(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
     """List what systems outside offer, and what of it is admitted."""
 
     async def show(client: Client) -> None:
-        found = await client.tools()
-        if as_json_:
-            as_json(found)
-            return
-        for one in found:
-            say(_line(one))
-        if not found:
-            say("Nothing is offered: no system outside is configured, or none answers.")
+        nothing = "Nothing is offered: no system outside is configured, or none answers."
+        show_lines(await client.tools(), _line, nothing, json=as_json_)
 
     ask(url, token, show)
 

@@ -4,21 +4,14 @@ from typing import Any
 
 from api.cli_run import LOCAL, Json, Token, Url, ask
 from api.client import Client
-from api.show import as_json, safe, say
+from api.show import safe, show_lines
 
 
 def triggers(token: Token, url: Url = LOCAL, as_json_: Json = False) -> None:
     """List triggers: watched tables and inbox folders."""
 
     async def show(client: Client) -> None:
-        found = await client.triggers()
-        if as_json_:
-            as_json(found)
-            return
-        for one in found:
-            say(_line(one))
-        if not found:
-            say("No triggers.")
+        show_lines(await client.triggers(), _line, "No triggers.", json=as_json_)
 
     ask(url, token, show)
 

@@ -1,7 +1,7 @@
 """What the command line shows: tables for people, JSON for machines."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,19 @@ def complain(text: str) -> None:
 def as_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     print(json.dumps(value, ensure_ascii=False, indent=2))  # noqa: T201 - what --json is for
+
+
+def show_lines(
+    found: list[dict[str, Any]], line: Callable[[dict[str, Any]], str], nothing: str, *, json: bool
+) -> None:
+    """Print a list, a line each or as JSON; `nothing` is said if it is empty."""
+    if json:
+        as_json(found)
+        return
+    for one in found:
+        say(line(one))
+    if not found:
+        say(nothing)
 
 
 def as_is(text: str) -> None:

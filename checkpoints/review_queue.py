@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from psycopg.rows import dict_row
-from sqlalchemy import ColumnElement, Select, cast, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, cast, false, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from checkpoints import schema
@@ -82,12 +82,14 @@ SELECT risk, workflow, count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)
        count(*) FILTER (WHERE claimed_until > %(now)s) AS claimed
 FROM reviews WHERE status = 'open' GROUP BY risk, workflow ORDER BY risk, workflow
 """
+_FOR_THESE_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 async def list_queue(
     tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
 ) -> Page[ListedReview]:
     """A page of the reviews that are wanted; raises UnknownCursor."""
+    await _plan(tx, wanted)
     rows = await tx.sql.execute(queue_query(wanted, sort=sort, limit=limit + 1, after=after))
     return _page([ListedReview._make(row) for row in rows], limit, sort)
 
@@ -97,6 +99,7 @@ async def list_stakes(
 ) -> Page[Stake]:
     """The same reviews, with no more of each than says who may sign it; raises UnknownCursor."""
     query = queue_query(wanted, sort=sort, limit=limit + 1, after=after, columns=AT_STAKE)
+    await _plan(tx, wanted)
     rows = await tx.sql.execute(query)
     return _page([Stake._make(row) for row in rows], limit, sort)
 
@@ -142,6 +145,12 @@ async def count_queue(tx: Transaction, now: datetime) -> dict[str, Any]:
             by[row[name]] += row["open"]
         counted[f"by_{name}"] = dict(sorted(by.items()))
     return counted
+
+
+async def _plan(tx: Transaction, wanted: Filter) -> None:
+    """Have a search planned for its own words: a plan for any words reads all open reviews for rare ones."""
+    if wanted.search:
+        await tx.sql.execute(_FOR_THESE_WORDS)
 
 
 def _page(found: list[T], limit: int, sort: Sort) -> Page[T]:
