@@ -572,6 +572,22 @@ async def test_no_more_than_so_many_are_looked_at_for_one_answer(door: Door) -> 
 # --- speed ------------------------------------------------------------------------------------------------
 
 
+async def test_a_search_is_planned_for_its_own_words(door: Door) -> None:
+    await door.waiting(LEADS)
+    async with door.house.parts.database.transaction() as tx:
+        for _ in range(
+            12
+        ):  # psycopg prepares on the fifth use, Postgres takes a plan for any words on its sixth
+            await list_queue(tx, Filter(search="refund"), sort=Sort.NEWEST, limit=50)
+        planned = (
+            "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement ~ "
+        )
+        row = await (await tx.driver.execute(f"{planned} 'to_tsquery'")).fetchone()
+    assert row is not None
+    assert row[0] == 0
+    assert row[1] > 0
+
+
 @pytest.mark.parametrize("sort", Sort)
 async def test_an_index_serves_every_order_from_any_page_on(door: Door, sort: Sort) -> None:
     """At 10,000 open reviews a page is read off an index of its order, without sorting or reading on."""
