@@ -5,13 +5,13 @@ import binascii
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from psycopg.rows import dict_row
-from sqlalchemy import ColumnElement, Select, cast, false, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, cast, false, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from checkpoints import schema
@@ -76,6 +76,8 @@ _KEYS: dict[Sort, tuple[ColumnElement[Any], bool]] = {
 _LARGEST_KEY = 2**63 - 1
 _BETWEEN = str.maketrans(dict.fromkeys(MARKS, " "))
 _LONGEST = 200
+LOOKED_THROUGH = 200
+"""How many reviews a search looks through one by one before it asks its index."""
 _COUNTS = """
 SELECT risk, workflow, count(*) AS open, count(*) FILTER (WHERE due_at <= %(now)s) AS overdue,
        count(*) FILTER (WHERE paused_at IS NOT NULL) AS waiting_info,
@@ -89,8 +91,7 @@ async def list_queue(
     tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
 ) -> Page[ListedReview]:
     """A page of the reviews that are wanted; raises UnknownCursor."""
-    await _plan(tx, wanted)
-    rows = await tx.sql.execute(queue_query(wanted, sort=sort, limit=limit + 1, after=after))
+    rows = await _rows(tx, wanted, sort=sort, limit=limit + 1, after=after, columns=LISTED)
     return _page([ListedReview._make(row) for row in rows], limit, sort)
 
 
@@ -98,9 +99,7 @@ async def list_stakes(
     tx: Transaction, wanted: Filter, *, sort: Sort, limit: int, after: str | None = None
 ) -> Page[Stake]:
     """The same reviews, with no more of each than says who may sign it; raises UnknownCursor."""
-    query = queue_query(wanted, sort=sort, limit=limit + 1, after=after, columns=AT_STAKE)
-    await _plan(tx, wanted)
-    rows = await tx.sql.execute(query)
+    rows = await _rows(tx, wanted, sort=sort, limit=limit + 1, after=after, columns=AT_STAKE)
     return _page([Stake._make(row) for row in rows], limit, sort)
 
 
@@ -117,7 +116,7 @@ def queue_query(
     query = select(*columns).where(*_conditions(wanted))
     if after is not None:
         query = query.where(_beyond(key, falls=falls, cursor=_decode(after, sort)))
-    return _ordered(query, key, falls=falls).limit(limit)
+    return _ordered(query, key, _C.id, falls=falls).limit(limit)
 
 
 def cursor_at(review: ListedReview | Stake, sort: Sort) -> str:
@@ -147,10 +146,42 @@ async def count_queue(tx: Transaction, now: datetime) -> dict[str, Any]:
     return counted
 
 
-async def _plan(tx: Transaction, wanted: Filter) -> None:
-    """Have a search planned for its own words: a plan for any words reads all open reviews for rare ones."""
+async def _rows(
+    tx: Transaction,
+    wanted: Filter,
+    *,
+    sort: Sort,
+    limit: int,
+    after: str | None,
+    columns: Sequence[ColumnElement[Any]],
+) -> Sequence[Row[Any]]:
+    """The rows of a page. What many reviews have is found among the next few; what few have, by the index.
+
+    A search by the index is planned for its own words: a plan for any words reads all reviews for rare ones.
+    """
     if wanted.search:
+        if wanted.status is not None:
+            near = _near_query(wanted, sort=sort, limit=limit, after=after, columns=columns)
+            found: Sequence[Row[Any]] = (await tx.sql.execute(near)).all()
+            if len(found) == limit:
+                return found
         await tx.sql.execute(_FOR_THESE_WORDS)
+    query = queue_query(wanted, sort=sort, limit=limit, after=after, columns=columns)
+    rows: Sequence[Row[Any]] = (await tx.sql.execute(query)).all()
+    return rows
+
+
+def _near_query(
+    wanted: Filter, *, sort: Sort, limit: int, after: str | None, columns: Sequence[ColumnElement[Any]]
+) -> Select[Any]:
+    """What a search finds among the next few in order, without its index."""
+    key, falls = _KEYS[sort]
+    needed = [*columns, _C.words.label("said"), key.label("place"), _C.id.label("tie")]
+    all_of_them = replace(wanted, search=None)
+    few = queue_query(all_of_them, sort=sort, limit=LOOKED_THROUGH, after=after, columns=needed).subquery()
+    *shown, said, place, tie = few.c
+    query = select(*shown).where(*_says(wanted.search or "", said))
+    return _ordered(query, place, tie, falls=falls).limit(limit)
 
 
 def _page(found: list[T], limit: int, sort: Sort) -> Page[T]:
@@ -182,7 +213,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(_C.due_at < wanted.due_before)
     if wanted.opened_before is not None:
         found.append(_C.opened_at < wanted.opened_before)
-    return found + _in_hand(wanted) + _says(wanted.search or "")
+    return found + _in_hand(wanted) + _says(wanted.search or "", _C.words)
 
 
 def _in_hand(wanted: Filter) -> list[ColumnElement[bool]]:
@@ -197,13 +228,13 @@ def _in_hand(wanted: Filter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _says(search: str) -> list[ColumnElement[bool]]:
+def _says(search: str, said: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """Whether the review has words that begin like all of these; marks only part them, as in the index."""
     words = search.translate(_BETWEEN).split()
     if not words:
         return [false()] if search.strip() else []
     query = " & ".join(f"'{word[:_LONGEST]}':*" for word in words)
-    return [_C.words.bool_op("@@")(func.to_tsquery("simple", query))]
+    return [said.bool_op("@@")(func.to_tsquery("simple", query))]
 
 
 def _beyond(key: ColumnElement[Any], *, falls: bool, cursor: tuple[Any, str]) -> ColumnElement[bool]:
@@ -212,8 +243,10 @@ def _beyond(key: ColumnElement[Any], *, falls: bool, cursor: tuple[Any, str]) ->
     return here < there if falls else here > there
 
 
-def _ordered(query: Select[Any], key: ColumnElement[Any], *, falls: bool) -> Select[Any]:
-    return query.order_by(key.desc(), _C.id.desc()) if falls else query.order_by(key, _C.id)
+def _ordered(
+    query: Select[Any], key: ColumnElement[Any], tie: ColumnElement[Any], *, falls: bool
+) -> Select[Any]:
+    return query.order_by(key.desc(), tie.desc()) if falls else query.order_by(key, tie)
 
 
 def _encode(sort: Sort, value: Any, tie: str) -> str:
