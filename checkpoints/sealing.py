@@ -25,7 +25,7 @@ TOKEN = re.compile(r"sealed:[0-9a-f]{64}")
 _PREFIX = "sealed:"
 _KEEP = """
 INSERT INTO sealed_values (commitment, case_id, field, salt, value, sealed_at)
-SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::timestamptz[])
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %b::jsonb[], %s::timestamptz[])
 ON CONFLICT (commitment) DO NOTHING
 """
 _OPEN = """
